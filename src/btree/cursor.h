@@ -1,0 +1,52 @@
+// A position in a tree. A plain value without heap memory: copying it is copying its path.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "format/page.h"
+#include "pages/page_view.h"
+
+namespace quire::btree {
+
+// Threads: one cursor by one thread at a time; copies are independent. Valid as long as the pages of its tree are kept
+// and, in the writing transaction, until the tree changes (the caller watches that).
+// Errors: Errc::corrupt from every function that moves or reads.
+class Cursor {
+ public:
+  // Stands at the end.
+  Cursor() = default;
+  Cursor(const pages::PageView& view, const format::TreeRoot& tree) noexcept;
+
+  void seek_first();
+  void seek_last();                          // at the last entry; at the end when the tree is empty
+  void seek_end() noexcept;
+  void seek_lower_bound(std::string_view key);  // first entry >= key, or the end
+  void seek_upper_bound(std::string_view key);  // first entry > key, or the end
+  bool seek_exact(std::string_view key);        // at the entry, or at the end and false
+
+  bool at_end() const noexcept;
+  void next();                               // requires !at_end()
+  bool previous();                           // from the end: to the last entry; false (and no move) at the first
+
+  // Require !at_end(). Both point into the map.
+  std::string_view key() const;
+  std::string_view value() const;
+  std::optional<format::ExtentRef> value_extent() const;  // when the value lives in an extent
+
+  bool same_place(const Cursor& other) const noexcept;
+
+ private:
+  struct Step {
+    std::uint32_t page;
+    std::uint32_t index;
+  };
+  const pages::PageView* view_ = nullptr;
+  format::PagePtr root_;
+  std::uint32_t height_ = 0;
+  bool at_end_ = true;
+  Step path_[format::kTreeHeightMax] = {};
+};
+
+}  // namespace quire::btree
