@@ -42,7 +42,7 @@ class Cursor {
     std::uint32_t page;
     std::uint32_t index;
   };
-  const pages::PageView* view_ = nullptr;
+  pages::PageView view_;
   format::PagePtr root_;
   std::uint32_t height_ = 0;
   bool at_end_ = true;

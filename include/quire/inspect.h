@@ -1,0 +1,79 @@
+// Looking at a database from outside: statistics, integrity, readers, copies. What kvtool and tests use.
+#pragma once
+
+#include <quire/database.h>
+#include <quire/export.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace quire {
+
+struct TableStatistics {
+  std::string name;  // "" = the default table
+  std::uint64_t entry_count = 0;
+  std::uint64_t branch_page_count = 0;
+  std::uint64_t leaf_page_count = 0;
+  std::uint64_t extent_page_count = 0;
+  std::uint32_t height = 0;  // levels; 0 = empty
+};
+
+struct Statistics {
+  std::uint32_t page_size_bytes = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t used_pages = 0;     // by the newest commit, the log, the space maps and the metas
+  std::uint64_t pending_pages = 0;  // freed, but some snapshot or the last checkpoint may need them
+  std::uint64_t free_pages = 0;
+  std::uint64_t txn = 0;             // newest commit that readers see
+  std::uint64_t durable_lsn = 0;     // log position up to which a power cut loses nothing
+  std::uint64_t checkpoint_txn = 0;  // commit that the last checkpoint holds
+  std::uint64_t checkpoint_number = 0;
+  std::uint64_t log_bytes = 0;       // size of the log
+  std::uint64_t log_used_bytes = 0;  // of it in use since the last checkpoint
+  std::uint64_t process_count = 0;   // attached now
+  std::uint64_t reader_count = 0;    // snapshots open now, in all processes
+  std::string format_version;
+  std::vector<TableStatistics> tables;  // the default table first, then by name
+};
+
+// Figures of now. Takes the writer lock for a moment; cost grows with the number of tables, not of entries.
+QUIRE_API Statistics stat(const Database& database);
+
+struct Fault {
+  std::uint64_t page = 0;
+  std::string reason;
+};
+
+struct CheckReport {
+  std::uint64_t txn = 0;          // commit that was checked
+  std::uint64_t page_count = 0;   // pages looked at
+  std::uint64_t entry_count = 0;  // entries in all tables
+  std::vector<Fault> faults;      // none: all is well; at most 1000 are kept
+  std::uint64_t fault_count = 0;
+  bool ok() const noexcept { return fault_count == 0; }
+};
+
+// Judges the whole database: both metas and the space map, every page's fields, checksums and births, key order and
+// separators, counts, every extent's bytes, the log, and that reachable + free + pending pages add up to all pages,
+// none used twice. Holds the writer lock meanwhile; reads everything. Damage is reported, not thrown.
+QUIRE_API CheckReport check(const Database& database);
+
+struct ReaderInfo {
+  std::uint64_t pid = 0;
+  std::string command;
+  std::uint64_t txn = 0;            // commit that the snapshot shows
+  std::uint64_t commits_behind = 0;
+};
+
+// Snapshots open now, in all processes, oldest first.
+QUIRE_API std::vector<ReaderInfo> readers(const Database& database);
+
+// Writes every table of the snapshot into a new database at `target` (which must not exist), packed. Writers go on
+// meanwhile. Throws what Database and Table::put throw; then no file is left.
+QUIRE_API void copy(const Snapshot& source, const std::filesystem::path& target, const Options& options = {});
+
+QUIRE_API const char* version() noexcept;  // "0.1.0"
+
+}  // namespace quire

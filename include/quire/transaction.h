@@ -1,0 +1,92 @@
+// Snapshot: a consistent, unchanging view. Transaction: the one writer's view, which becomes everybody's at commit.
+#pragma once
+
+#include <quire/export.h>
+#include <quire/options.h>
+#include <quire/table.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quire {
+
+namespace detail {
+class Handle;
+class SnapshotState;
+class TransactionState;
+struct Access;
+}  // namespace detail
+
+// The database as it was at one commit, for as long as this object lives, whatever is committed meanwhile by whom.
+// Pages that it can see are not reused, so a snapshot kept for long makes the file grow.
+//
+// Threads: may move between threads and be read by several at once.
+// Cost: begin and end take no lock and no system call (but the first of a thread claims a slot).
+class QUIRE_API Snapshot {
+ public:
+  Snapshot(Snapshot&& other) noexcept;
+  Snapshot& operator=(Snapshot&& other) noexcept;
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  ~Snapshot();
+
+  // The unnamed default table, or the named one; empty when it does not exist. `""` is the default table.
+  TableView table(Bytes name = {}) const&;
+  TableView table(Bytes name = {}) const&& = delete;  // it would outlive its snapshot
+
+  // Names of the named tables, in order.
+  std::vector<std::string> tables() const;
+
+  // Number of the commit that this snapshot shows; rises with every commit.
+  std::uint64_t txn() const noexcept;
+
+ private:
+  friend struct detail::Access;
+  explicit Snapshot(std::unique_ptr<detail::SnapshotState> state) noexcept;
+  std::unique_ptr<detail::SnapshotState> state_;
+};
+
+// The one running write transaction, among all processes. Rolls back unless committed.
+//
+// Threads: stays on the thread that began it (Errc::misuse elsewhere); a thread that ends with one rolls it back.
+class QUIRE_API Transaction {
+ public:
+  Transaction(Transaction&& other) noexcept;
+  Transaction& operator=(Transaction&& other) noexcept;
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction();
+
+  // The unnamed default table, or the named one, which the first put creates. Throws Errc::too_large for a name over
+  // kTableNameBytesMax; that put throws it for more than kTableCountMax tables.
+  Table table(Bytes name = {}) &;
+  Table table(Bytes name = {}) && = delete;
+
+  // Removes a named table with all entries; false when it does not exist. The default table cannot be dropped (misuse).
+  bool drop(Bytes name);
+
+  // Names of the named tables, in order, as this transaction has them.
+  std::vector<std::string> tables() const;
+
+  // Makes everything since `begin` visible to others and as durable as asked. After an exception of commit with
+  // Errc::poisoned or Errc::io the outcome is unknown: it may or may not survive. With any other code nothing happened.
+  // In every case the transaction has ended.
+  void commit();
+  void commit(Durability durability);
+
+  // Ends the transaction without a trace.
+  void rollback() noexcept;
+
+  // Number that this transaction will have when committed.
+  std::uint64_t txn() const noexcept;
+
+ private:
+  friend struct detail::Access;
+  explicit Transaction(std::unique_ptr<detail::TransactionState> state) noexcept;
+  std::unique_ptr<detail::TransactionState> state_;
+};
+
+}  // namespace quire
