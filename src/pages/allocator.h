@@ -13,7 +13,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 
@@ -108,8 +107,15 @@ class Allocator {
   // --- looking (any thread that holds the writer lock) --------------------------------------------------------------
   bool is_used(PageId page) const noexcept;
   std::span<const std::atomic<std::uint64_t>> bitmap_words() const noexcept;
-  // Calls `visit` for each deferred free in [head, tail).
-  void for_each_deferred(std::uint64_t tail, const std::function<void(const DeferredFree&)>& visit) const;
+  std::uint64_t deferred_pages(std::uint64_t tail) const;  // in deferred frees before `tail`
+
+  // Calls `visit(const DeferredFree&)` for each deferred free before `tail`.
+  template <typename Visit>
+  void for_each_deferred(std::uint64_t tail, Visit visit) const {
+    for (std::uint64_t index = control_.deferred_head.load(std::memory_order_relaxed); index < tail; ++index) {
+      if (deferred(index).page_count != 0) visit(deferred(index));
+    }
+  }
 
  private:
   std::atomic<std::uint64_t>* words() const noexcept;
@@ -120,6 +126,7 @@ class Allocator {
   void set_bits(PageRun run) noexcept;
   std::uint64_t clear_bits(PageRun run) noexcept;
   void back_deferred(std::uint64_t index);
+  void return_deferred_blocks(std::uint64_t head);
   std::optional<PageId> find_free() const noexcept;
   std::optional<PageId> find_run(std::uint64_t page_count) const noexcept;
 

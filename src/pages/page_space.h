@@ -27,6 +27,9 @@ class PageSpace {
   // (see Allocator), so `create` and `writable` never run dry.
   std::uint64_t free_pages() const noexcept;
 
+  // After the file has grown: pages below `page_count` may be read.
+  void set_page_count(std::uint32_t page_count) noexcept;
+
   // The page behind `pointer`, writable. A page of an earlier transaction is copied to a fresh one, `pointer` then
   // names the copy and the old page is freed. Throws Errc::corrupt.
   std::byte* writable(format::PagePtr& pointer, std::uint32_t level);
@@ -44,6 +47,10 @@ class PageSpace {
   std::optional<format::ExtentRef> store_extent(const std::byte* bytes, std::uint64_t size_bytes);
 
  private:
+  std::byte* bytes_of(PageId page) const noexcept;
+  void verify_sealed(PageId page, const std::byte* bytes) const;
+  void end_life(PageRun run, TxnId birth, bool is_extent);
+
   PageView view_;
   std::byte* write_base_;
   Allocator& allocator_;

@@ -1,0 +1,324 @@
+#include "pages/allocator.h"
+
+#include <quire/error.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "base/assert.h"
+
+namespace quire::pages {
+namespace {
+
+constexpr std::uint64_t kWordBits = 64;
+constexpr std::uint64_t kBackedStepBytes = 65536;        // tables get blocks in steps of this
+constexpr std::uint64_t kReturnedStepBytes = 1 << 20;    // and the ring gives them back in steps of this
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr auto kRelease = std::memory_order_release;  // a killed process has stored in program order
+
+// Bits [from, from + count) of one word, count >= 1.
+std::uint64_t mask_of(std::uint64_t from, std::uint64_t count) noexcept {
+  const std::uint64_t ones = count == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+  return ones << from;
+}
+
+// Bits below `count`, which is less than 64.
+std::uint64_t mask_below(std::uint64_t count) noexcept { return (std::uint64_t{1} << count) - 1; }
+
+// Calls `change(word index, mask)` for the words that a run covers.
+template <typename Change>
+void for_words(PageRun run, Change change) {
+  std::uint64_t bit = run.first.value;
+  std::uint64_t left = run.page_count;
+  while (left > 0) {
+    const std::uint64_t from = bit % kWordBits;
+    const std::uint64_t count = std::min(left, kWordBits - from);
+    change(bit / kWordBits, mask_of(from, count));
+    bit += count;
+    left -= count;
+  }
+}
+
+bool may_reuse(const DeferredFree& entry, const ReusePins& reuse) noexcept {
+  if (TxnId{entry.freed} > reuse.published) return false;
+  if (entry.is_extent != 0 && TxnId{entry.birth} > reuse.checkpoint) return false;
+  const auto pin = std::lower_bound(reuse.pins.begin(), reuse.pins.end(), TxnId{entry.birth});
+  return pin == reuse.pins.end() || *pin >= TxnId{entry.freed};
+}
+
+}  // namespace
+
+Allocator::Allocator(const AllocatorTables& tables) noexcept
+    : tables_(tables), control_(*tables.control) {}
+
+std::atomic<std::uint64_t>* Allocator::words() const noexcept {
+  return reinterpret_cast<std::atomic<std::uint64_t>*>(tables_.region->base() + tables_.bitmap_offset);
+}
+
+std::atomic<std::uint32_t>* Allocator::areas() const noexcept {
+  return reinterpret_cast<std::atomic<std::uint32_t>*>(tables_.region->base() + tables_.areas_offset);
+}
+
+DeferredFree& Allocator::deferred(std::uint64_t index) const noexcept {
+  auto* entries = reinterpret_cast<DeferredFree*>(tables_.region->base() + tables_.deferred_offset);
+  return entries[index & (tables_.deferred_capacity - 1)];
+}
+
+PageRun* Allocator::undo() const noexcept {
+  return reinterpret_cast<PageRun*>(tables_.region->base() + tables_.undo_offset);
+}
+
+void Allocator::reset(std::uint64_t file_pages) { extend(file_pages); }
+
+void Allocator::mark_used(PageRun run) {
+  QUIRE_ASSERT(std::uint64_t{run.first.value} + run.page_count <= file_pages());
+  for_words(run, [&](std::uint64_t index, std::uint64_t mask) {
+    words()[index].fetch_or(mask, kRelaxed);
+  });
+}
+
+void Allocator::recount() {
+  const std::uint64_t page_count = file_pages();
+  std::uint64_t free_total = 0;
+  for (std::uint64_t area = 0; area * kAreaPages < page_count; ++area) {
+    const std::uint64_t first = area * kAreaPages;
+    const std::uint64_t limit = std::min(first + kAreaPages, page_count);
+    std::uint64_t used = 0;
+    for (std::uint64_t word = first / kWordBits; word * kWordBits < limit; ++word) {
+      used += static_cast<std::uint64_t>(std::popcount(words()[word].load(kRelaxed)));
+    }
+    areas()[area].store(static_cast<std::uint32_t>(limit - first - used), kRelaxed);
+    free_total += limit - first - used;
+  }
+  control_.free_pages.store(free_total, kRelaxed);
+  control_.lowest_free.store(0, kRelaxed);
+}
+
+void Allocator::begin(TxnId txn, std::uint64_t deferred_tail) {
+  txn_ = txn;
+  deferred_tail_ = deferred_tail;
+  control_.undo_count.store(0, kRelease);
+  control_.undo_txn.store(txn.value, kRelease);
+}
+
+std::uint64_t Allocator::file_pages() const noexcept { return control_.file_pages.load(kRelaxed); }
+
+std::uint64_t Allocator::free_pages() const noexcept { return control_.free_pages.load(kRelaxed); }
+
+PageId Allocator::allocate() {
+  const auto page = find_free();
+  QUIRE_ASSERT(page.has_value());
+  const PageRun run{*page, 1};
+  record_undo(run);
+  set_bits(run);
+  control_.lowest_free.store(page->value + std::uint64_t{1}, kRelaxed);
+  return *page;
+}
+
+std::optional<PageId> Allocator::allocate_run(std::uint32_t page_count) {
+  QUIRE_ASSERT(page_count > 0);
+  const auto first = page_count == 1 ? find_free() : find_run(page_count);
+  if (!first) return std::nullopt;
+  const PageRun run{*first, page_count};
+  record_undo(run);
+  set_bits(run);
+  return first;
+}
+
+void Allocator::record_undo(PageRun run) {
+  const std::uint64_t count = control_.undo_count.load(kRelaxed);
+  if (count > 0) {
+    PageRun& last = undo()[count - 1];
+    if (last.first.value + std::uint64_t{last.page_count} == run.first.value) {
+      std::atomic_ref(last.page_count).store(last.page_count + run.page_count, kRelease);
+      return;
+    }
+  }
+  if (count >= tables_.undo_capacity) {
+    throw Error(Errc::no_space, "the transaction has taken too many scattered runs of pages; split it");
+  }
+  const std::uint64_t backed = control_.undo_backed.load(kRelaxed);
+  if (count >= backed) {
+    tables_.region->ensure(tables_.undo_offset + backed * sizeof(PageRun), kBackedStepBytes);
+    control_.undo_backed.store(backed + kBackedStepBytes / sizeof(PageRun), kRelease);
+  }
+  undo()[count] = run;
+  control_.undo_count.store(count + 1, kRelease);
+}
+
+void Allocator::set_bits(PageRun run) noexcept {
+  for_words(run, [&](std::uint64_t index, std::uint64_t mask) {
+    const std::uint64_t before = words()[index].load(kRelaxed);
+    words()[index].store(before | mask, kRelease);
+    const auto taken = static_cast<std::uint32_t>(std::popcount(mask & ~before));
+    areas()[index * kWordBits / kAreaPages].fetch_sub(taken, kRelaxed);
+    control_.free_pages.fetch_sub(taken, kRelaxed);
+  });
+}
+
+std::uint64_t Allocator::clear_bits(PageRun run) noexcept {
+  std::uint64_t released = 0;
+  if (run.first.value < control_.lowest_free.load(kRelaxed)) {
+    control_.lowest_free.store(run.first.value, kRelease);
+  }
+  for_words(run, [&](std::uint64_t index, std::uint64_t mask) {
+    const std::uint64_t before = words()[index].load(kRelaxed);
+    words()[index].store(before & ~mask, kRelease);
+    const auto given = static_cast<std::uint32_t>(std::popcount(mask & before));
+    areas()[index * kWordBits / kAreaPages].fetch_add(given, kRelaxed);
+    control_.free_pages.fetch_add(given, kRelaxed);
+    released += given;
+  });
+  return released;
+}
+
+void Allocator::free_now(PageRun run) { clear_bits(run); }
+
+void Allocator::free_later(PageRun run, TxnId birth, bool is_extent) {
+  back_deferred(deferred_tail_);
+  deferred(deferred_tail_) = {run.first.value, run.page_count, birth.value, txn_.value,
+                              is_extent ? std::uint64_t{1} : std::uint64_t{0}};
+  ++deferred_tail_;
+}
+
+void Allocator::back_deferred(std::uint64_t index) {
+  constexpr std::uint64_t kStep = kBackedStepBytes / sizeof(DeferredFree);
+  if (index - control_.deferred_returned.load(kRelaxed) >= tables_.deferred_capacity) {
+    throw Error(Errc::no_space, "too many freed pages wait for an old snapshot; close it");
+  }
+  const std::uint64_t backed = control_.deferred_backed.load(kRelaxed);
+  if (index < backed) return;
+  const std::uint64_t slot = backed & (tables_.deferred_capacity - 1);
+  tables_.region->ensure(tables_.deferred_offset + slot * sizeof(DeferredFree), kBackedStepBytes);
+  control_.deferred_backed.store(backed + kStep, kRelease);
+}
+
+void Allocator::end() noexcept { control_.undo_count.store(0, kRelease); }
+
+void Allocator::extend(std::uint64_t file_pages) {
+  QUIRE_ASSERT(file_pages <= tables_.page_capacity);
+  const std::uint64_t before = this->file_pages();
+  if (file_pages <= before) return;
+  constexpr std::uint64_t kStepPages = kBackedStepBytes * 8;
+  std::uint64_t backed = control_.bitmap_backed.load(kRelaxed);
+  while (backed < file_pages) {
+    tables_.region->ensure(tables_.bitmap_offset + backed / 8, kBackedStepBytes);
+    const std::uint64_t area = backed / kAreaPages;
+    tables_.region->ensure(tables_.areas_offset + area * sizeof(std::uint32_t),
+                           kStepPages / kAreaPages * sizeof(std::uint32_t));
+    backed += kStepPages;
+    control_.bitmap_backed.store(backed, kRelease);
+  }
+  for (std::uint64_t page = before; page < file_pages;) {
+    const std::uint64_t area = page / kAreaPages;
+    const std::uint64_t limit = std::min((area + 1) * kAreaPages, file_pages);
+    areas()[area].fetch_add(static_cast<std::uint32_t>(limit - page), kRelaxed);
+    page = limit;
+  }
+  if (before < control_.lowest_free.load(kRelaxed)) control_.lowest_free.store(before, kRelaxed);
+  control_.file_pages.store(file_pages, kRelease);
+  control_.free_pages.fetch_add(file_pages - before, kRelaxed);
+}
+
+std::uint64_t Allocator::sweep(std::uint64_t committed_tail, const ReusePins& reuse) {
+  std::uint64_t released = 0;
+  const std::uint64_t head = control_.deferred_head.load(kRelaxed);
+  for (std::uint64_t index = head; index < committed_tail; ++index) {
+    DeferredFree& entry = deferred(index);
+    if (entry.page_count == 0 || !may_reuse(entry, reuse)) continue;
+    control_.sweep.store(index + 1, kRelease);
+    released += clear_bits({PageId{entry.first_page}, entry.page_count});
+    std::atomic_ref(entry.page_count).store(0, kRelease);
+    control_.sweep.store(0, kRelease);
+  }
+  std::uint64_t new_head = head;
+  while (new_head < committed_tail && deferred(new_head).page_count == 0) ++new_head;
+  control_.deferred_head.store(new_head, kRelease);
+  return_deferred_blocks(new_head);
+  return released;
+}
+
+void Allocator::return_deferred_blocks(std::uint64_t head) {
+  constexpr std::uint64_t kStep = kReturnedStepBytes / sizeof(DeferredFree);
+  std::uint64_t returned = control_.deferred_returned.load(kRelaxed);
+  while (returned + kStep <= head) {
+    const std::uint64_t slot = returned & (tables_.deferred_capacity - 1);
+    tables_.region->release(tables_.deferred_offset + slot * sizeof(DeferredFree), kReturnedStepBytes);
+    returned += kStep;
+    control_.deferred_returned.store(returned, kRelease);
+  }
+}
+
+void Allocator::repair(TxnId visible) {
+  if (const std::uint64_t sweep = control_.sweep.load(kRelaxed); sweep != 0) {
+    DeferredFree& entry = deferred(sweep - 1);
+    clear_bits({PageId{entry.first_page}, entry.page_count});
+    std::atomic_ref(entry.page_count).store(0, kRelease);
+    control_.sweep.store(0, kRelease);
+  }
+  if (TxnId{control_.undo_txn.load(kRelaxed)} > visible) {
+    const std::uint64_t count = control_.undo_count.load(kRelaxed);
+    for (std::uint64_t index = 0; index < count; ++index) clear_bits(undo()[index]);
+  }
+  control_.undo_count.store(0, kRelease);
+}
+
+bool Allocator::is_used(PageId page) const noexcept {
+  return (words()[page.value / kWordBits].load(kRelaxed) >> (page.value % kWordBits) & 1) != 0;
+}
+
+std::span<const std::atomic<std::uint64_t>> Allocator::bitmap_words() const noexcept {
+  return {words(), (file_pages() + kWordBits - 1) / kWordBits};
+}
+
+std::uint64_t Allocator::deferred_pages(std::uint64_t tail) const {
+  std::uint64_t pages = 0;
+  for_each_deferred(tail, [&](const DeferredFree& entry) { pages += entry.page_count; });
+  return pages;
+}
+
+std::optional<PageId> Allocator::find_free() const noexcept {
+  const std::uint64_t limit = file_pages();
+  std::uint64_t page = control_.lowest_free.load(kRelaxed);
+  while (page < limit) {
+    if (page % kAreaPages == 0 && areas()[page / kAreaPages].load(kRelaxed) == 0) {
+      page += kAreaPages;
+      continue;
+    }
+    const std::uint64_t used = words()[page / kWordBits].load(kRelaxed) | mask_below(page % kWordBits);
+    if (used != ~std::uint64_t{0}) {
+      const std::uint64_t found =
+          page / kWordBits * kWordBits + static_cast<std::uint64_t>(std::countr_one(used));
+      if (found >= limit) return std::nullopt;
+      return PageId{static_cast<std::uint32_t>(found)};
+    }
+    page = (page / kWordBits + 1) * kWordBits;
+  }
+  return std::nullopt;
+}
+
+std::optional<PageId> Allocator::find_run(std::uint64_t page_count) const noexcept {
+  const std::uint64_t limit = file_pages();
+  std::uint64_t page = control_.lowest_free.load(kRelaxed);
+  std::uint64_t run = 0;  // clear bits right before `page`
+  while (page < limit) {
+    const std::uint64_t word = words()[page / kWordBits].load(kRelaxed) >> (page % kWordBits);
+    const std::uint64_t in_word = std::min(kWordBits - page % kWordBits, limit - page);
+    const std::uint64_t clear = std::min<std::uint64_t>(
+        word == 0 ? kWordBits : static_cast<std::uint64_t>(std::countr_zero(word)), in_word);
+    run += clear;
+    if (run >= page_count) return PageId{static_cast<std::uint32_t>(page + clear - run)};
+    page += clear;
+    if (clear == in_word) continue;
+    run = 0;
+    page += std::min<std::uint64_t>(static_cast<std::uint64_t>(std::countr_one(word >> clear)),
+                                    in_word - clear);
+    if (page % kAreaPages == 0) {
+      while (page < limit && areas()[page / kAreaPages].load(kRelaxed) == 0) page += kAreaPages;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace quire::pages

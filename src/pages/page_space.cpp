@@ -1,0 +1,111 @@
+#include "pages/page_space.h"
+
+#include <atomic>
+#include <cstring>
+
+#include "base/assert.h"
+#include "format/checksum.h"
+
+namespace quire::pages {
+
+using format::PageHeader;
+using format::PageKind;
+using format::PagePtr;
+
+PageSpace::PageSpace(const PageView& view, std::byte* write_base, Allocator& allocator, TxnId txn,
+                     TxnId sealed)
+    : view_(view), write_base_(write_base), allocator_(allocator), txn_(txn), sealed_(sealed) {}
+
+std::uint64_t PageSpace::free_pages() const noexcept { return allocator_.free_pages(); }
+
+void PageSpace::set_page_count(std::uint32_t page_count) noexcept { view_.page_count = page_count; }
+
+std::byte* PageSpace::bytes_of(PageId page) const noexcept {
+  return write_base_ + std::uint64_t{page.value} * view_.page_bytes;
+}
+
+std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
+  const std::byte* source = view_.read(pointer, level);
+  const TxnId birth{reinterpret_cast<const PageHeader*>(source)->birth};
+  if (birth == txn_) return bytes_of(PageId{pointer.page});
+  if (birth > txn_) view_.corrupt(pointer.page, "the page was born after the newest transaction");
+  verify_sealed(PageId{pointer.page}, source);
+
+  const PageId copy = allocator_.allocate();
+  std::byte* target = bytes_of(copy);
+  // The checksum word stays out of the copy: a checkpoint may be storing it into the source at this moment.
+  constexpr std::size_t kAfterChecksum = offsetof(PageHeader, birth);
+  std::memcpy(target + kAfterChecksum, source + kAfterChecksum, view_.page_bytes - kAfterChecksum);
+  auto* header = reinterpret_cast<PageHeader*>(target);
+  header->checksum = 0;
+  header->birth = txn_.value;
+  header->page = copy.value;
+  allocator_.free_later({PageId{pointer.page}, 1}, birth, false);
+  pointer = format::pointer_to(copy, txn_);
+  return target;
+}
+
+void PageSpace::verify_sealed(PageId page, const std::byte* bytes) const {
+  const auto* header = reinterpret_cast<const PageHeader*>(bytes);
+  if (TxnId{header->birth} > sealed_) return;
+  if (format::page_checksum(bytes, view_.page_bytes, view_.checksum_seed) != header->checksum) {
+    view_.corrupt(page.value, "checksum mismatch");
+  }
+}
+
+std::byte* PageSpace::create(std::uint32_t level, PagePtr* pointer) {
+  const PageId page = allocator_.allocate();
+  std::byte* bytes = bytes_of(page);
+  std::memset(bytes, 0, view_.page_bytes);
+  auto* header = reinterpret_cast<PageHeader*>(bytes);
+  header->birth = txn_.value;
+  header->page = page.value;
+  header->kind = level == 0 ? PageKind::leaf : PageKind::branch;
+  header->level = static_cast<std::uint8_t>(level);
+  header->heap_begin = view_.page_bytes;
+  *pointer = format::pointer_to(page, txn_);
+  return bytes;
+}
+
+void PageSpace::free(PagePtr pointer, std::uint32_t level) {
+  const TxnId birth{reinterpret_cast<const PageHeader*>(view_.read(pointer, level))->birth};
+  end_life({PageId{pointer.page}, 1}, birth, false);
+}
+
+void PageSpace::free_extent(const format::ExtentRef& extent) {
+  view_.extent(extent);
+  end_life({PageId{extent.first_page}, extent.page_count}, TxnId{extent.birth}, true);
+}
+
+void PageSpace::end_life(PageRun run, TxnId birth, bool is_extent) {
+  if (birth > txn_) view_.corrupt(run.first.value, "the page was born after the newest transaction");
+  if (!allocator_.is_used(run.first)) {
+    view_.corrupt(run.first.value, "the page is in a tree and marked free (used twice)");
+  }
+  // An extent's bytes are named by the log record of its transaction, so even one that was stored and dropped within
+  // the same transaction must stay as it is until a checkpoint has made that record superfluous (rule 5).
+  if (birth == txn_ && !is_extent) {
+    allocator_.free_now(run);
+  } else {
+    allocator_.free_later(run, birth, is_extent);
+  }
+}
+
+std::optional<format::ExtentRef> PageSpace::store_extent(const std::byte* bytes,
+                                                         std::uint64_t size_bytes) {
+  QUIRE_ASSERT(size_bytes > 0);
+  const std::uint64_t page_count = (size_bytes + view_.page_bytes - 1) / view_.page_bytes;
+  QUIRE_ASSERT(page_count <= UINT32_MAX);
+  const auto first = allocator_.allocate_run(static_cast<std::uint32_t>(page_count));
+  if (!first) return std::nullopt;
+  std::byte* target = bytes_of(*first);
+  std::memcpy(target, bytes, size_bytes);
+  std::memset(target + size_bytes, 0, page_count * view_.page_bytes - size_bytes);
+  return format::ExtentRef{.size_bytes = size_bytes,
+                           .first_page = first->value,
+                           .page_count = static_cast<std::uint32_t>(page_count),
+                           .birth = txn_.value,
+                           .checksum = format::checksum(target, size_bytes, view_.checksum_seed)};
+}
+
+}  // namespace quire::pages
