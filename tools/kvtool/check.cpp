@@ -1,0 +1,89 @@
+#include <memory>
+
+#include "command.h"
+#include "database_arguments.h"
+#include "json.h"
+#include "text.h"
+
+namespace kvtool {
+
+namespace {
+
+struct Arguments {
+  DatabaseArguments database;
+  bool is_json = false;
+};
+
+// A database that is too damaged to be opened has failed its check as well.
+quire::CheckReport report_on(const DatabaseArguments& arguments) {
+  try {
+    return quire::check(open_to_read(arguments));
+  } catch (const quire::Error& error) {
+    if (error.code() != quire::Errc::corrupt) {
+      throw;
+    }
+    quire::CheckReport report;
+    report.faults.push_back({.reason = error.what()});
+    report.fault_count = 1;
+    return report;
+  }
+}
+
+Json to_json(const quire::CheckReport& report) {
+  Json faults = Json::array();
+  for (const quire::Fault& fault : report.faults) {
+    faults.push_back({{"page", fault.page}, {"reason", fault.reason}});
+  }
+  return {{"ok", report.ok()},
+          {"txn", report.txn},
+          {"page_count", report.page_count},
+          {"entry_count", report.entry_count},
+          {"fault_count", report.fault_count},
+          {"faults", faults}};
+}
+
+void write_for_people(Output& output, const quire::CheckReport& report) {
+  for (const quire::Fault& fault : report.faults) {
+    output.write("page " + std::to_string(fault.page) + ": " + escaped(fault.reason) + "\n");
+  }
+  if (report.fault_count > report.faults.size()) {
+    output.write("and " + grouped(report.fault_count - report.faults.size()) + " more\n");
+  }
+  output.write((report.ok() ? output.green("ok") : output.red("damaged")) + ": " +
+               grouped(report.page_count) + " pages, " + grouped(report.entry_count) +
+               " entries, commit " + grouped(report.txn) + ", " + grouped(report.fault_count) +
+               (report.fault_count == 1 ? " fault\n" : " faults\n"));
+}
+
+ExitCode check(const Arguments& arguments, Output& output) {
+  const quire::CheckReport report = report_on(arguments.database);
+  const ExitCode verdict = report.ok() ? ExitCode::done : ExitCode::negative;
+  try {
+    if (arguments.is_json) {
+      output.write(json_document(to_json(report)));
+    } else {
+      write_for_people(output, report);
+    }
+    output.flush();
+  } catch (const OutputClosed&) {
+    return verdict;  // the exit code tells it even when nobody reads on
+  }
+  return verdict;
+}
+
+Run declare(CLI::App& command) {
+  const auto arguments = std::make_shared<Arguments>();
+  add_file(command, arguments->database);
+  command.add_flag("--json", arguments->is_json, "As one JSON object");
+  return [arguments](Output& output) { return check(*arguments, output); };
+}
+
+}  // namespace
+
+const Command kCheck = {"check", "Verify every page, checksum and entry of a database",
+                        "Reads the whole file. Exit code 1 when it finds damage, which it lists.\n"
+                        "\nExample:\n"
+                        "  kvtool check people.quire && echo all is well",
+                        declare};
+
+}  // namespace kvtool

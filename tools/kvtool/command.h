@@ -1,0 +1,35 @@
+// One command of kvtool; each has a source of its own name.
+#pragma once
+
+#include <functional>
+
+#include <CLI/CLI.hpp>
+
+#include "failure.h"
+#include "output.h"
+
+namespace kvtool {
+
+using Run = std::function<ExitCode(Output& output)>;
+
+struct Command {
+  const char* name;
+  const char* summary;  // one line
+  const char* notes;    // what --help shows below the options, with an example
+
+  // Adds arguments and options; what it returns runs with them.
+  Run (*declare)(CLI::App& command);
+};
+
+extern const Command kPut;
+extern const Command kGet;
+extern const Command kDel;
+extern const Command kList;
+extern const Command kLoad;
+extern const Command kDump;
+extern const Command kStat;
+extern const Command kTables;
+extern const Command kCheck;
+extern const Command kCopy;
+
+}  // namespace kvtool

@@ -1,0 +1,39 @@
+#include <memory>
+
+#include "command.h"
+#include "database_arguments.h"
+
+namespace kvtool {
+
+namespace {
+
+struct Arguments {
+  DatabaseArguments database;
+  std::string target;
+};
+
+ExitCode copy(const Arguments& arguments) {
+  const quire::Database source = open_to_read(arguments.database);
+  quire::copy(source.snapshot(), arguments.target, options_of(arguments.database));
+  return ExitCode::done;
+}
+
+Run declare(CLI::App& command) {
+  const auto arguments = std::make_shared<Arguments>();
+  add_file(command, arguments->database);
+  command.add_option("TARGET", arguments->target, "File to create; must not exist")->required();
+  add_sync(command, arguments->database);
+  add_page_size(command, arguments->database);
+  return [arguments](Output&) { return copy(*arguments); };
+}
+
+}  // namespace
+
+const Command kCopy = {"copy", "Write all tables of one commit into a new, packed database",
+                       "Others may read and write the database meanwhile. Also makes a file small "
+                       "again, and\nchanges its page size.\n\n"
+                       "Example:\n"
+                       "  kvtool copy people.quire backup.quire",
+                       declare};
+
+}  // namespace kvtool

@@ -1,0 +1,53 @@
+#include <memory>
+
+#include "command.h"
+#include "database_arguments.h"
+#include "key_argument.h"
+
+namespace kvtool {
+
+namespace {
+
+struct Arguments {
+  DatabaseArguments database;
+  std::string key;
+  bool is_hex = false;
+};
+
+ExitCode get(const Arguments& arguments, Output& output) {
+  const std::string key = argument_bytes(arguments.key, arguments.is_hex);
+  const quire::Database database = open_to_read(arguments.database);
+  const quire::Snapshot snapshot = database.snapshot();
+  const auto value = snapshot.table(arguments.database.table).get(key);
+  if (!value) {
+    throw Failure(ExitCode::negative, "no key " + arguments.key + " in " + arguments.database.file);
+  }
+  output.write(*value);
+  if (output.is_terminal() && !value->ends_with('\n')) {
+    output.write("\n");
+  }
+  // While the snapshot lives: the value points into it.
+  output.flush();
+  return ExitCode::done;
+}
+
+Run declare(CLI::App& command) {
+  const auto arguments = std::make_shared<Arguments>();
+  add_file(command, arguments->database);
+  command.add_option("KEY", arguments->key, "Key")->required();
+  add_table(command, arguments->database);
+  command.add_flag("--hex", arguments->is_hex, "KEY is hexadecimal");
+  return [arguments](Output& output) { return get(*arguments, output); };
+}
+
+}  // namespace
+
+const Command kGet = {"get", "Print the value of a key",
+                      "Prints the bytes of the value and nothing else; on a terminal a line feed "
+                      "follows.\nExit code 1 when the key is absent.\n\n"
+                      "Examples:\n"
+                      "  kvtool get people.quire ada\n"
+                      "  kvtool get people.quire ada.png --table portraits > ada.png",
+                      declare};
+
+}  // namespace kvtool

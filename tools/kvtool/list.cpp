@@ -1,0 +1,160 @@
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "command.h"
+#include "database_arguments.h"
+#include "json.h"
+#include "key_argument.h"
+
+namespace kvtool {
+
+namespace {
+
+struct Arguments {
+  DatabaseArguments database;
+  std::string prefix;
+  std::string from;
+  std::optional<std::string> to;
+  bool is_reverse = false;
+  bool is_keys_only = false;
+  bool is_hex = false;
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  std::string format;
+};
+
+// The first key behind all that begin with `prefix`; nothing when there is none.
+std::optional<std::string> end_of_prefix(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') {
+    prefix.pop_back();
+  }
+  if (prefix.empty()) {
+    return std::nullopt;
+  }
+  prefix.back() = static_cast<char>(prefix.back() + 1);
+  return prefix;
+}
+
+quire::Range range_of(const quire::TableView& table, const Arguments& arguments) {
+  const std::string first = std::max(arguments.from, arguments.prefix);
+  std::optional<std::string> limit = end_of_prefix(arguments.prefix);
+  if (arguments.to && (!limit || *arguments.to < *limit)) {
+    limit = arguments.to;
+  }
+  return limit ? table.range(first, *limit) : quire::Range(table.lower_bound(first), table.end());
+}
+
+using WriteEntry = void (*)(Output& output, const quire::Cursor& at, bool is_keys_only);
+
+void write_text(Output& output, const quire::Cursor& at, bool is_keys_only) {
+  output.write(output.bold(escaped(at.key())));
+  if (!is_keys_only) {
+    output.write("\t");
+    write_escaped(output, at.value());
+  }
+  output.write("\n");
+}
+
+void write_json(Output& output, const quire::Cursor& at, bool is_keys_only) {
+  output.write("{");
+  write_json_member(output, "key", at.key());
+  if (!is_keys_only) {
+    output.write(",");
+    write_json_member(output, "value", at.value());
+  }
+  output.write("}\n");
+}
+
+void write_hex_entry(Output& output, const quire::Cursor& at, bool is_keys_only) {
+  write_hex(output, at.key());
+  if (!is_keys_only) {
+    output.write("\t");
+    write_hex(output, at.value());
+  }
+  output.write("\n");
+}
+
+WriteEntry writer_of(const std::string& format) {
+  if (format == "json") {
+    return write_json;
+  }
+  return format == "hex" ? write_hex_entry : write_text;
+}
+
+ExitCode list(const Arguments& arguments, Output& output) {
+  const quire::Database database = open_to_read(arguments.database);
+  const quire::Snapshot snapshot = database.snapshot();
+  require_table(snapshot, arguments.database);
+
+  const WriteEntry write_entry = writer_of(arguments.format);
+  const quire::Range range = range_of(snapshot.table(arguments.database.table), arguments);
+  quire::Cursor first = range.begin();
+  quire::Cursor last = range.end();
+  for (std::uint64_t left = arguments.limit; left > 0 && first != last; --left) {
+    if (arguments.is_reverse) {
+      write_entry(output, --last, arguments.is_keys_only);
+    } else {
+      write_entry(output, first, arguments.is_keys_only);
+      ++first;
+    }
+  }
+  return ExitCode::done;
+}
+
+void decode_bounds(Arguments& arguments) {
+  arguments.prefix = argument_bytes(arguments.prefix, arguments.is_hex);
+  arguments.from = argument_bytes(arguments.from, arguments.is_hex);
+  if (arguments.to) {
+    arguments.to = argument_bytes(*arguments.to, arguments.is_hex);
+  }
+  if (arguments.format.empty()) {
+    arguments.format = arguments.is_hex ? "hex" : "text";
+  }
+}
+
+Run declare(CLI::App& command) {
+  const auto arguments = std::make_shared<Arguments>();
+  add_file(command, arguments->database);
+  add_table(command, arguments->database);
+  const auto add_key = [&](const char* name, std::string& target, const char* help) {
+    command.add_option(name, target, help)->type_name("KEY");
+  };
+  add_key("--prefix", arguments->prefix, "Only keys that begin so");
+  add_key("--from", arguments->from, "Only this key and those behind it");
+  command
+      .add_option_function<std::string>(
+          "--to", [arguments](const std::string& key) { arguments->to = key; },
+          "Only keys before this one")
+      ->type_name("KEY");
+  command.add_flag("--reverse", arguments->is_reverse, "Last key first");
+  command.add_option("--limit", arguments->limit, "At most so many entries")->type_name("COUNT");
+  command.add_flag("--keys", arguments->is_keys_only, "Keys without values");
+  command.add_option("--format", arguments->format, "How entries look (default text)")
+      ->check(CLI::IsMember({"text", "json", "hex"}))
+      ->type_name("FORMAT");
+  command.add_flag("--hex", arguments->is_hex,
+                   "Keys of other options are hexadecimal, and --format is hex unless given");
+  return [arguments](Output& output) {
+    decode_bounds(*arguments);
+    return list(*arguments, output);
+  };
+}
+
+}  // namespace
+
+const Command kList = {
+    "list", "Print entries in the order of their keys",
+    "Formats, one entry per line:\n"
+    "  text  KEY <tab> VALUE, with \\\\ \\t \\n \\r for backslash, tab, line feed, carriage\n"
+    "        return, and \\xHH for other control characters and bytes that are not UTF-8\n"
+    "  json  {\"key\":\"...\",\"value\":\"...\"}; bytes that are not UTF-8 become \"key_hex\" or\n"
+    "        \"value_hex\" in hexadecimal\n"
+    "  hex   KEY <tab> VALUE in hexadecimal\n"
+    "kvtool load reads all three: --format tsv, --format json, --hex.\n\n"
+    "Examples:\n"
+    "  kvtool list people.quire --prefix a --limit 10\n"
+    "  kvtool list people.quire --from a --to m --reverse --format json",
+    declare};
+
+}  // namespace kvtool

@@ -1,0 +1,229 @@
+#include <memory>
+#include <optional>
+
+#include "command.h"
+#include "database_arguments.h"
+#include "input.h"
+#include "load_format.h"
+#include "progress.h"
+#include "text.h"
+
+namespace kvtool {
+
+namespace {
+
+struct Arguments {
+  DatabaseArguments database;
+  std::string input = "-";
+  std::string format = "tsv";
+  bool is_hex = false;
+  std::uint64_t batch_count = 0;  // entries per commit; 0 = one commit for all
+};
+
+std::unique_ptr<LoadFormat> make_format(const Arguments& arguments) {
+  if (arguments.is_hex && arguments.format != "tsv") {
+    throw Failure(ExitCode::usage, "--hex goes with --format tsv only");
+  }
+  if (arguments.format == "dump" && !arguments.database.table.empty()) {
+    throw Failure(ExitCode::usage, "--table does not go with --format dump, which names tables");
+  }
+  if (arguments.format == "json") {
+    return make_json_format();
+  }
+  return arguments.format == "dump" ? make_dump_format() : make_tsv_format(arguments.is_hex);
+}
+
+// Not the fault of a line; how much of it is stored, the text of the store says.
+class CommitFailed : public Failure {
+ public:
+  using Failure::Failure;
+};
+
+// Puts entries into a database, in one transaction or several.
+class Loader {
+ public:
+  Loader(quire::Database& database, const Arguments& arguments)
+      : database_(database), batch_count_(arguments.batch_count) {
+    begin(arguments.database.table);
+  }
+
+  void store(ItemKind kind, const LoadItem& item) {
+    if (kind == ItemKind::table) {
+      keep_empty_table();
+      table_name_ = item.table_name;
+      table_ = transaction_->table(table_name_);
+      is_table_new_ = true;
+    } else if (kind == ItemKind::entry) {
+      table_->put(item.key, item.value);
+      is_table_new_ = false;
+      ++entry_count_;
+      if (batch_count_ != 0 && entry_count_ % batch_count_ == 0) {
+        commit();
+        begin(table_name_);
+      }
+    }
+  }
+
+  void finish() {
+    keep_empty_table();
+    commit();
+  }
+
+  std::uint64_t entry_count() const { return entry_count_; }
+  std::uint64_t committed_count() const { return committed_count_; }
+
+ private:
+  void begin(const std::string& table_name) {
+    table_name_ = table_name;
+    table_.reset();
+    transaction_.reset();  // the ended one goes before the next begins
+    transaction_.emplace(database_.begin());
+    table_ = transaction_->table(table_name_);
+  }
+
+  void commit() {
+    try {
+      transaction_->commit();
+    } catch (const quire::Error& error) {
+      throw CommitFailed(ExitCode::refused,
+                         "commit at entry " + grouped(entry_count_) + ": " + error.what());
+    }
+    committed_count_ = entry_count_;
+  }
+
+  // Only a put creates a table, and a dump may hold one without entries.
+  void keep_empty_table() {
+    if (is_table_new_ && !table_name_.empty() && table_->insert({}, {})) {
+      table_->erase({});
+    }
+  }
+
+  quire::Database& database_;
+  std::uint64_t batch_count_;
+  std::optional<quire::Transaction> transaction_;
+  std::optional<quire::Table> table_;
+  std::string table_name_;
+  bool is_table_new_ = false;
+  std::uint64_t entry_count_ = 0;
+  std::uint64_t committed_count_ = 0;
+};
+
+// One load from its first line to its commit.
+class Load {
+ public:
+  explicit Load(const Arguments& arguments)
+      : arguments_(arguments),
+        format_(make_format(arguments)),
+        input_(arguments.input),
+        progress_(input_.size_bytes()) {}
+
+  void run() {
+    // Input that is wrong from the start creates no file.
+    ItemKind kind = next();
+    open();
+    for (; !is_at_end_; kind = next()) {
+      store(kind);
+      progress_.update(input_.read_bytes(), loader_->entry_count());
+    }
+    loader_->finish();
+    progress_.finish(loader_->entry_count());
+  }
+
+ private:
+  // Reads up to the next item; at the end `is_at_end_` is set.
+  ItemKind next() {
+    try {
+      while (const std::optional<Bytes> line = input_.next_line()) {
+        const ItemKind kind = format_->read(*line, item_);
+        if (kind != ItemKind::none) {
+          return kind;
+        }
+      }
+      is_at_end_ = true;
+      format_->finish();
+      return ItemKind::none;
+    } catch (const Failure& failure) {
+      fail(failure.code(), failure.what());
+    }
+  }
+
+  void store(ItemKind kind) {
+    try {
+      loader_->store(kind, item_);
+    } catch (const CommitFailed&) {
+      throw;
+    } catch (const quire::Error& error) {
+      fail(ExitCode::refused, error.what());
+    }
+  }
+
+  void open() {
+    DatabaseArguments database = arguments_.database;
+    if (database.page_size_bytes == 0 && !std::filesystem::exists(database.file)) {
+      database.page_size_bytes = format_->page_size_bytes();
+    }
+    database_.emplace(open_or_create(database));
+    loader_.emplace(*database_, arguments_);
+  }
+
+  // Names the line, and what the database keeps.
+  [[noreturn]] void fail(ExitCode code, const std::string& reason) const {
+    const std::uint64_t kept_count = loader_ ? loader_->committed_count() : 0;
+    const std::string kept = kept_count == 0
+                                 ? "nothing was loaded"
+                                 : "the first " + grouped(kept_count) + " entries were kept";
+    const std::string input = arguments_.input == "-" ? "standard input" : arguments_.input;
+    throw Failure(code, input + ", line " + std::to_string(input_.line_number()) + ": " + reason +
+                            " (" + kept + ")");
+  }
+
+  const Arguments& arguments_;
+  std::unique_ptr<LoadFormat> format_;
+  Input input_;
+  Progress progress_;
+  std::optional<quire::Database> database_;
+  std::optional<Loader> loader_;
+  LoadItem item_;
+  bool is_at_end_ = false;
+};
+
+Run declare(CLI::App& command) {
+  const auto arguments = std::make_shared<Arguments>();
+  add_file(command, arguments->database);
+  command.add_option("INPUT", arguments->input,
+                     "File to read; without it, or as -, standard input");
+  add_table(command, arguments->database);
+  command.add_option("--format", arguments->format, "What the input is")
+      ->check(CLI::IsMember({"tsv", "json", "dump"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  command.add_flag("--hex", arguments->is_hex, "Keys and values of a tsv input are hexadecimal");
+  command.add_option("--batch", arguments->batch_count, "Commit after every so many entries")
+      ->check(CLI::PositiveNumber)
+      ->type_name("COUNT");
+  add_sync(command, arguments->database);
+  add_page_size(command, arguments->database);
+  return [arguments](Output&) {
+    Load(*arguments).run();
+    return ExitCode::done;
+  };
+}
+
+}  // namespace
+
+const Command kLoad = {
+    "load", "Store many entries from a file or a pipe",
+    "Creates the file and the tables if need be; replaces the values of keys that are there.\n"
+    "All is stored by one commit, so a failed load leaves nothing, unless --batch is given.\n\n"
+    "Formats, one entry per line:\n"
+    "  tsv   KEY <tab> VALUE, where \\\\ \\t \\n \\r \\xHH stand for a backslash, a tab, a line\n"
+    "        feed, a carriage return and the byte HH; what list --format text prints\n"
+    "  json  {\"key\":\"...\",\"value\":\"...\"}; \"key_hex\" and \"value_hex\" hold bytes in\n"
+    "        hexadecimal; what list --format json prints\n"
+    "  dump  what kvtool dump prints, with all its tables\n\n"
+    "Examples:\n"
+    "  kvtool load people.quire people.tsv\n"
+    "  kvtool dump old.quire | kvtool load new.quire --format dump",
+    declare};
+
+}  // namespace kvtool

@@ -1,0 +1,97 @@
+// kvtool: a quire database from the shell. This file finds the command and turns its end into an
+// exit code.
+#include <quire/quire.h>
+
+#include <csignal>
+#include <iostream>
+#include <new>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include "command.h"
+#include "text.h"
+
+namespace kvtool {
+
+namespace {
+
+constexpr const Command* kCommands[] = {&kPut,  &kGet,  &kDel,    &kList,  &kLoad,
+                                        &kDump, &kStat, &kTables, &kCheck, &kCopy};
+
+constexpr const char* kNotes =
+    "Exit codes: 0 done; 1 no such key or table, or the check failed; 2 wrong usage or input;\n"
+    "3 refused by the store.\n\n"
+    "Example:\n"
+    "  kvtool put people.quire ada 'Ada Lovelace'\n"
+    "  kvtool get people.quire ada\n"
+    "  kvtool list --help";
+
+ExitCode complain(const std::string& who, const std::string& what, ExitCode code) {
+  // One line, whatever bytes a key or file name in it has.
+  std::cerr << who << ": " << escaped(what) << '\n';
+  return code;
+}
+
+ExitCode run(const std::string& who, const Run& command) {
+  Output output(STDOUT_FILENO);
+  try {
+    const ExitCode code = command(output);
+    output.flush();
+    return code;
+  } catch (const OutputClosed&) {
+    return ExitCode::done;
+  } catch (const Failure& failure) {
+    return complain(who, failure.what(), failure.code());
+  } catch (const std::bad_alloc&) {
+    return complain(who, "not enough memory", ExitCode::refused);
+  } catch (const std::exception& error) {
+    return complain(who, error.what(), ExitCode::refused);
+  }
+}
+
+ExitCode usage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    app.exit(error);  // prints help or version
+    return ExitCode::done;
+  }
+  std::string who = app.get_name();
+  for (const CLI::App* command : app.get_subcommands()) {
+    who += " " + command->get_name();
+  }
+  return complain(who, std::string(error.what()) + "; see " + who + " --help", ExitCode::usage);
+}
+
+ExitCode main(int argc, char** argv) {
+  CLI::App app("Keys and values in one file: look, change, load, dump, verify.", "kvtool");
+  app.set_version_flag("--version", std::string("kvtool ") + quire::version());
+  app.require_subcommand(1);
+  app.footer(kNotes);
+
+  std::string who;
+  Run chosen;
+  for (const Command* command : kCommands) {
+    CLI::App* subcommand = app.add_subcommand(command->name, command->summary);
+    subcommand->footer(command->notes);
+    const Run run_it = command->declare(*subcommand);
+    subcommand->callback([&who, &chosen, run_it, command] {
+      who = std::string("kvtool ") + command->name;
+      chosen = run_it;
+    });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return usage(app, error);
+  }
+  return run(who, chosen);
+}
+
+}  // namespace
+
+}  // namespace kvtool
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a write into a closed pipe then says EPIPE
+  return static_cast<int>(kvtool::main(argc, argv));
+}

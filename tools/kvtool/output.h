@@ -1,0 +1,45 @@
+// Standard output: buffered, checked, and aware of terminals.
+#pragma once
+
+#include <string>
+
+#include "sink.h"
+
+namespace kvtool {
+
+// Thrown when whoever read the output has gone (`kvtool list ... | head`): a reason to stop, not to
+// complain.
+struct OutputClosed {};
+
+// Bytes on their way to a file descriptor. Throws OutputClosed, or Failure with the system's
+// reason.
+class Output final : public Sink {
+ public:
+  explicit Output(int descriptor);
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void write(Bytes bytes) override;
+
+  // Hands over what is buffered; nothing is written when an Output is destroyed.
+  void flush();
+
+  bool is_terminal() const { return is_terminal_; }
+
+  // The text as a terminal shows it emphasised; unchanged when the output is no terminal, or the
+  // user has set NO_COLOR.
+  std::string bold(const std::string& text) const { return styled("1", text); }
+  std::string green(const std::string& text) const { return styled("32", text); }
+  std::string red(const std::string& text) const { return styled("31", text); }
+
+ private:
+  std::string styled(const char* code, const std::string& text) const;
+  void write_through(Bytes bytes);
+
+  int descriptor_;
+  bool is_terminal_;
+  bool is_coloured_;
+  std::string buffer_;
+};
+
+}  // namespace kvtool

@@ -1,0 +1,158 @@
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "command.h"
+#include "database_arguments.h"
+#include "json.h"
+#include "text.h"
+
+namespace kvtool {
+
+namespace {
+
+struct Arguments {
+  DatabaseArguments database;
+  bool is_json = false;
+};
+
+Json to_json(const quire::TableStatistics& table) {
+  Json json;
+  set_json_bytes(json, "name", table.name);
+  json["entry_count"] = table.entry_count;
+  json["height"] = table.height;
+  json["branch_page_count"] = table.branch_page_count;
+  json["leaf_page_count"] = table.leaf_page_count;
+  json["extent_page_count"] = table.extent_page_count;
+  return json;
+}
+
+Json to_json(const quire::Statistics& statistics) {
+  Json json = {{"format_version", statistics.format_version},
+               {"page_size_bytes", statistics.page_size_bytes},
+               {"file_bytes", statistics.file_bytes},
+               {"used_pages", statistics.used_pages},
+               {"pending_pages", statistics.pending_pages},
+               {"free_pages", statistics.free_pages},
+               {"txn", statistics.txn},
+               {"durable_lsn", statistics.durable_lsn},
+               {"checkpoint_txn", statistics.checkpoint_txn},
+               {"checkpoint_number", statistics.checkpoint_number},
+               {"log_bytes", statistics.log_bytes},
+               {"log_used_bytes", statistics.log_used_bytes},
+               {"process_count", statistics.process_count},
+               {"reader_count", statistics.reader_count},
+               {"tables", Json::array()}};
+  for (const quire::TableStatistics& table : statistics.tables) {
+    json["tables"].push_back(to_json(table));
+  }
+  return json;
+}
+
+std::string counted(std::uint64_t count, const char* one, const char* many) {
+  return grouped(count) + " " + (count == 1 ? one : many);
+}
+
+void write_fact(Output& output, const char* name, const std::string& text) {
+  constexpr std::size_t kNameColumns = 11;
+  std::string label = name;
+  label.resize(kNameColumns, ' ');
+  output.write("  " + label + text + "\n");
+}
+
+void write_summary(Output& output, const quire::Statistics& statistics) {
+  const auto pages = [&](std::uint64_t count) {
+    return human_bytes(count * statistics.page_size_bytes) + " in " +
+           counted(count, "page", "pages");
+  };
+  write_fact(output, "file",
+             human_bytes(statistics.file_bytes) + ", pages of " +
+                 human_bytes(statistics.page_size_bytes) + ", format " + statistics.format_version);
+  write_fact(output, "used", pages(statistics.used_pages));
+  write_fact(output, "pending", pages(statistics.pending_pages) + ", free once nobody sees them");
+  write_fact(output, "free", pages(statistics.free_pages));
+  write_fact(output, "log",
+             human_bytes(statistics.log_used_bytes) + " of " + human_bytes(statistics.log_bytes) +
+                 " in use");
+  write_fact(output, "commit",
+             "number " + grouped(statistics.txn) + "; checkpoint " +
+                 grouped(statistics.checkpoint_number) + " holds " +
+                 grouped(statistics.checkpoint_txn));
+  write_fact(output, "attached",
+             counted(statistics.process_count, "process", "processes") + ", " +
+                 counted(statistics.reader_count, "snapshot", "snapshots"));
+}
+
+// Columns that a terminal gives the text: its characters, not its bytes.
+std::size_t column_count(Bytes utf8) {
+  std::size_t count = 0;
+  for (const char byte : utf8) {
+    count += (static_cast<unsigned char>(byte) & 0xc0) != 0x80 ? 1 : 0;
+  }
+  return count;
+}
+
+using Row = std::array<std::string, 7>;
+
+Row row_of(const quire::TableStatistics& table, std::uint64_t page_size_bytes) {
+  const std::uint64_t page_count =
+      table.branch_page_count + table.leaf_page_count + table.extent_page_count;
+  return {table.name.empty() ? "(default)" : escaped(table.name),
+          grouped(table.entry_count),
+          human_bytes(page_count * page_size_bytes),
+          std::to_string(table.height),
+          grouped(table.branch_page_count),
+          grouped(table.leaf_page_count),
+          grouped(table.extent_page_count)};
+}
+
+void write_tables(Output& output, const quire::Statistics& statistics) {
+  std::vector<Row> rows = {{"table", "entries", "size", "height", "branches", "leaves", "extents"}};
+  for (const quire::TableStatistics& table : statistics.tables) {
+    rows.push_back(row_of(table, statistics.page_size_bytes));
+  }
+  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], column_count(row[i]));
+    }
+  }
+  for (const Row& row : rows) {
+    std::string line = row[0] + std::string(widths[0] - column_count(row[0]), ' ');
+    for (std::size_t i = 1; i < row.size(); ++i) {
+      line += std::string(widths[i] - column_count(row[i]) + 2, ' ') + row[i];
+    }
+    output.write("  " + (&row == &rows.front() ? output.bold(line) : line) + "\n");
+  }
+}
+
+ExitCode stat(const Arguments& arguments, Output& output) {
+  const quire::Database database = open_to_read(arguments.database);
+  const quire::Statistics statistics = quire::stat(database);
+  if (arguments.is_json) {
+    output.write(json_document(to_json(statistics)));
+  } else {
+    output.write(output.bold(escaped(arguments.database.file)) + "\n");
+    write_summary(output, statistics);
+    output.write("\n");
+    write_tables(output, statistics);
+  }
+  return ExitCode::done;
+}
+
+Run declare(CLI::App& command) {
+  const auto arguments = std::make_shared<Arguments>();
+  add_file(command, arguments->database);
+  command.add_flag("--json", arguments->is_json, "As one JSON object, sizes in bytes and pages");
+  return [arguments](Output& output) { return stat(*arguments, output); };
+}
+
+}  // namespace
+
+const Command kStat = {"stat", "Show size, space, log and tables of a database",
+                       "Examples:\n"
+                       "  kvtool stat people.quire\n"
+                       "  kvtool stat people.quire --json",
+                       declare};
+
+}  // namespace kvtool
