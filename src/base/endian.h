@@ -30,7 +30,7 @@ inline std::uint32_t head_of(const char* bytes, std::size_t size) noexcept {
   std::uint32_t head = 0;
   if (size >= 4) {
     std::memcpy(&head, bytes, 4);
-  } else {
+  } else if (size > 0) {  // `bytes` may be the null pointer of an empty view
     std::memcpy(&head, bytes, size);
   }
   return __builtin_bswap32(head);

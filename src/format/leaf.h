@@ -1,0 +1,223 @@
+// Leaves: sorted entries, keys and values whole and contiguous, so that both are handed out as
+// pointers into the map.
+//
+//   0    PageHeader        count, prefix_bytes, heap_begin, heap_live
+//   64   u32 hint[16]      every (count / 17)th head; zero when count < 17
+//   128  u32 head[count]   the 4 key bytes after the prefix, big-endian, padded with zeros
+//        u16 offset[count] of the entry's record
+//        free
+//   heap_begin .. end      records: u16 key bytes, u16 value word, key, value
+//
+// Bit 15 of the value word: the value is an ExtentRef. The other bits: bytes that the value takes
+// in the record.
+//
+// Threads: as for any memory. Nothing here trusts the bytes of a page: what contradicts itself
+// throws Damage before it is used, and no function touches memory outside the page.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "base/endian.h"
+#include "format/arrays.h"
+#include "format/damage.h"
+#include "format/page.h"
+
+namespace quire::format {
+
+inline constexpr std::uint32_t kLeafSlotBytes = 6;    // head and offset
+inline constexpr std::uint32_t kLeafRecordBytes = 4;  // before key and value
+inline constexpr std::uint32_t kValueInExtent = 0x8000;
+
+// One entry. When read from a page, both views point into it.
+struct LeafEntry {
+  std::string_view key;
+  std::string_view value;  // the value, or the bytes of its ExtentRef
+  bool in_extent = false;
+
+  std::uint32_t record_bytes() const noexcept {
+    return kLeafRecordBytes + static_cast<std::uint32_t>(key.size() + value.size());
+  }
+
+  // Requires in_extent.
+  ExtentRef extent() const noexcept {
+    ExtentRef reference;
+    std::memcpy(&reference, value.data(), sizeof reference);
+    return reference;
+  }
+};
+
+// The stored bytes of a reference; valid as long as `extent`.
+inline std::string_view extent_bytes(const ExtentRef& extent) noexcept {
+  return {reinterpret_cast<const char*>(&extent), sizeof extent};
+}
+
+// A leaf that is read. A small value; valid as long as the page's memory.
+class LeafView {
+ public:
+  // Judges what the header says about the page. `page` is 8-byte aligned.
+  LeafView(const std::byte* page, std::uint32_t page_bytes);
+
+  std::uint32_t count() const noexcept { return count_; }  // never 0
+  std::uint32_t prefix_bytes() const noexcept { return prefix_bytes_; }
+  std::uint32_t heap_begin() const noexcept { return heap_begin_; }
+  std::uint32_t heap_live() const noexcept { return heap_live_; }
+  std::uint32_t head(std::uint32_t index) const noexcept { return heads_[index]; }
+  const std::byte* page() const noexcept { return page_; }
+
+  // Bytes of the page's room that entries take; the rest is free or holes.
+  std::uint32_t used_bytes() const noexcept { return count_ * kLeafSlotBytes + heap_live_; }
+
+  LeafEntry entry(std::uint32_t index) const;
+  std::string_view key(std::uint32_t index) const { return entry(index).key; }
+  std::uint32_t record_offset(std::uint32_t index) const;
+
+  // The entry with this key; nothing when absent.
+  std::optional<LeafEntry> find(std::string_view key) const;
+
+  // The first entry whose key is not less than `key`, or count(), and whether it has that very key.
+  struct Position {
+    std::uint32_t index;
+    bool found;
+  };
+  Position lower_bound(std::string_view key) const;
+
+ private:
+  Position search(std::string_view key) const;
+
+  const std::byte* page_;
+  const std::uint32_t* heads_;
+  std::uint32_t page_bytes_;
+  std::uint32_t count_;
+  std::uint32_t prefix_bytes_;
+  std::uint32_t heap_begin_;
+  std::uint32_t heap_live_;
+};
+
+// Entries in order, taken from one or two leaves and one entry more: what a changed page is built
+// from. The leaves' memory and the entry's outlive it.
+class LeafSequence {
+ public:
+  static LeafSequence inserted(const LeafView& leaf, std::uint32_t index, const LeafEntry& entry);
+  static LeafSequence replaced(const LeafView& leaf, std::uint32_t index, const LeafEntry& entry);
+  static LeafSequence joined(const LeafView& left, const LeafView& right);
+
+  std::uint32_t count() const noexcept { return count_; }
+  LeafEntry entry(std::uint32_t index) const;
+
+ private:
+  LeafSequence(const LeafView& left, std::uint32_t index, const LeafEntry& middle,
+               const LeafView& right, std::uint32_t right_skip);
+
+  LeafView left_;  // entries before index_
+  std::uint32_t index_;
+  LeafEntry middle_;  // the entry at index_
+  LeafView right_;    // entries after it, from right_skip_ on
+  std::uint32_t right_skip_;
+  std::uint32_t count_;
+};
+
+// The functions below change the page at `page` (page_bytes long, 8-byte aligned) and keep number,
+// birth, kind, level and flags of its header. Keys and values they are given lie outside the page.
+
+// Makes it a leaf with one entry, whatever it held.
+void leaf_start(std::byte* page, std::uint32_t page_bytes, const LeafEntry& entry);
+
+// Makes it a leaf with entries [first, last) of `entries`, which do not lie in this page. Throws
+// Damage (naming this page) when they do not fit or are out of order.
+void leaf_build(std::byte* page, std::uint32_t page_bytes, const LeafSequence& entries,
+                std::uint32_t first, std::uint32_t last);
+
+// Puts `entry` before entry `index` <= count. False, and nothing changes, when there is no room.
+bool leaf_insert(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
+                 const LeafEntry& entry);
+
+// Gives entry `index`, which has the key of `entry`, a new value. False, and nothing changes, when
+// there is no room.
+bool leaf_replace(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
+                  const LeafEntry& entry);
+
+// Takes entry `index` out. Requires count > 1: empty leaves do not exist.
+void leaf_erase(std::byte* page, std::uint32_t page_bytes, std::uint32_t index);
+
+inline LeafView::LeafView(const std::byte* page, std::uint32_t page_bytes)
+    : page_(page),
+      heads_(reinterpret_cast<const std::uint32_t*>(page + kArraysOffset)),
+      page_bytes_(page_bytes) {
+  const PageHeader& header = header_of(page);
+  count_ = header.entry_count;
+  prefix_bytes_ = header.prefix_bytes;
+  heap_begin_ = header.heap_begin;
+  heap_live_ = header.heap_live;
+  if (count_ == 0) [[unlikely]]
+    damaged(page, "leaf without entries");
+  if (heap_begin_ > page_bytes || kArraysOffset + count_ * kLeafSlotBytes > heap_begin_)
+      [[unlikely]] {
+    damaged(page, "leaf's entry count or heap exceeds the page");
+  }
+  if (heap_live_ > page_bytes - heap_begin_) [[unlikely]] {
+    damaged(page, "leaf's records exceed its heap");
+  }
+}
+
+inline std::uint32_t LeafView::record_offset(std::uint32_t index) const {
+  if (index >= count_) [[unlikely]]
+    damaged(page_, "leaf has fewer entries than its reader saw");
+  return load_le<std::uint16_t>(page_ + kArraysOffset + count_ * 4 + index * 2);
+}
+
+inline LeafEntry LeafView::entry(std::uint32_t index) const {
+  const std::uint32_t offset = record_offset(index);
+  if (offset < heap_begin_ || offset + kLeafRecordBytes > page_bytes_) [[unlikely]] {
+    damaged(page_, "leaf's record lies outside the heap");
+  }
+  const std::uint32_t key_bytes = load_le<std::uint16_t>(page_ + offset);
+  const std::uint32_t value_word = load_le<std::uint16_t>(page_ + offset + 2);
+  const std::uint32_t value_bytes = value_word & ~kValueInExtent;
+  const bool in_extent = (value_word & kValueInExtent) != 0;
+  if (offset + kLeafRecordBytes + key_bytes + value_bytes > page_bytes_) [[unlikely]] {
+    damaged(page_, "leaf's record exceeds the page");
+  }
+  if (key_bytes < prefix_bytes_) [[unlikely]] {
+    damaged(page_, "leaf's key is shorter than the prefix");
+  }
+  if (in_extent && value_bytes != sizeof(ExtentRef)) [[unlikely]] {
+    damaged(page_, "extent reference of a wrong size");
+  }
+  const std::byte* key = page_ + offset + kLeafRecordBytes;
+  return {view_of(key, key_bytes), view_of(key + key_bytes, value_bytes), in_extent};
+}
+
+// For keys that share the page's prefix; anything in range for others.
+inline LeafView::Position LeafView::search(std::string_view key) const {
+  const std::uint32_t head = head_of(key.data() + prefix_bytes_, key.size() - prefix_bytes_);
+  std::uint32_t low = lower_bound_head(page_, heads_, 0, count_, head);
+  if (low == count_ || heads_[low] != head) return {low, false};
+  const int first_order = this->key(low).compare(key);
+  if (first_order >= 0) return {low, first_order == 0};
+  ++low;
+  for (std::uint32_t high = count_; low < high;) {
+    // Neighbours with the same head are few unless keys differ only far behind the prefix.
+    const std::uint32_t middle = heads_[low] != head ? low : low + (high - low) / 2;
+    const int order = heads_[middle] != head ? 1 : this->key(middle).compare(key);
+    if (order == 0) return {middle, true};
+    if (order > 0) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return {low, false};
+}
+
+inline std::optional<LeafEntry> LeafView::find(std::string_view key) const {
+  if (key.size() < prefix_bytes_) return std::nullopt;
+  const Position position = search(key);
+  if (!position.found) return std::nullopt;
+  return entry(position.index);
+}
+
+}  // namespace quire::format
