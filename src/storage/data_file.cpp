@@ -1,0 +1,276 @@
+#include "storage/data_file.h"
+
+#include <quire/error.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+#include "storage/file_calls.h"
+#include "storage/mapping.h"
+#include "storage/system.h"
+
+namespace quire::storage {
+namespace {
+
+#ifdef QUIRE_SINGLE_MAPPING
+constexpr bool kSingleMapping = true;
+constexpr std::uint64_t kReserveBytes = std::uint64_t{64}
+                                        << 30;  // ThreadSanitizer needs addresses itself
+#else
+constexpr bool kSingleMapping = false;
+constexpr std::uint64_t kReserveBytes = std::uint64_t{1} << 40;
+#endif
+constexpr std::uint64_t kReserveBytesMax = std::uint64_t{1} << 56;    // no address is longer
+constexpr std::uint64_t kReserveUnitBytes = std::uint64_t{64} << 10;  // the largest page
+constexpr std::uint64_t kResidentStepBytes = std::uint64_t{64} << 20;
+constexpr int kDropAttempts = 4;
+
+std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) noexcept {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+// Falls back to the path as given, made absolute, where the file cannot be found by its true name.
+std::filesystem::path true_path(const std::filesystem::path& path, FileIdentity identity) {
+  std::error_code failed;
+  std::filesystem::path found = std::filesystem::canonical(path, failed);
+  if (!failed && names_file(found, identity)) return found;
+  found = std::filesystem::absolute(path, failed);
+  return failed ? path : found;
+}
+
+// True when the system holds no page of the file in memory.
+bool is_all_dropped(const Descriptor& file, std::uint64_t file_bytes,
+                    const std::filesystem::path& path) {
+  Mapping view;
+  if (const int refused = view.map(file.get(), Mapping::Mode::read_only, 0, file_bytes)) {
+    throw_errno(refused, "map", path);
+  }
+  std::vector<unsigned char> resident(kResidentStepBytes / system_page_bytes());
+  for (std::uint64_t offset = 0; offset < file_bytes; offset += kResidentStepBytes) {
+    const std::uint64_t step = std::min(kResidentStepBytes, file_bytes - offset);
+    std::fill(resident.begin(), resident.end(), static_cast<unsigned char>(0));
+    if (system.mincore(view.base() + offset, step, resident.data()) == -1) {
+      throw_errno(errno, "mincore", path);
+    }
+    const bool is_any = std::any_of(resident.begin(), resident.end(),
+                                    [](unsigned char page) { return (page & 1) != 0; });
+    if (is_any) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+struct DataFile::State {
+  std::filesystem::path path;
+  Access access = Access::read_write;
+  FileIdentity identity;
+  FilesystemKind filesystem = {};
+  bool is_opened_for_writing = false;
+  // One description per role, because the system reports a failed write-back once to each (rule 6).
+  Descriptor pages;
+  Descriptor log;
+  Descriptor growth;
+  Descriptor locks;
+  Mapping read_mapping;   // of `pages`
+  Mapping write_mapping;  // of `log`
+
+  // Errno of the refusal; then nothing is mapped.
+  int map_windows(std::uint64_t window_bytes) {
+    if (access == Access::read_write) {
+      const int refused = write_mapping.map(log.get(), Mapping::Mode::read_write, 0, window_bytes);
+      if (refused != 0 || kSingleMapping) return refused;
+    }
+    const int refused = read_mapping.map(pages.get(), Mapping::Mode::read_only, 0, window_bytes);
+    if (refused != 0) write_mapping = Mapping{};
+    return refused;
+  }
+
+  std::error_code flush(std::byte* base, std::uint64_t offset, std::uint64_t size_bytes) const {
+    QUIRE_ASSERT(access == Access::read_write && base != nullptr);
+    QUIRE_ASSERT(offset <= write_mapping.size_bytes() &&
+                 size_bytes <= write_mapping.size_bytes() - offset);
+    if (size_bytes == 0) return {};
+    const std::uint64_t first = offset - offset % system_page_bytes();
+    const int result = uninterrupted(
+        [&] { return system.msync(base + first, offset + size_bytes - first, MS_SYNC); });
+    return result == 0 ? std::error_code{} : last_error();
+  }
+
+  // Of the whole file: the growth description's flush where a range will not do.
+  std::error_code flush_growth() const {
+    const int result = uninterrupted([&] { return system.fdatasync(growth.get()); });
+    return result == 0 ? std::error_code{} : last_error();
+  }
+
+  // A whole-file flush here would write all dirty pages of the trees; a ranged one needs a mapping
+  // of this description.
+  std::error_code flush_growth(std::uint64_t offset, std::uint64_t size_bytes) const {
+    if (size_bytes == 0) return {};
+    const std::uint64_t first = offset - offset % system_page_bytes();
+    const std::uint64_t window_bytes = offset + size_bytes - first;
+    Mapping view;
+    if (view.map(growth.get(), Mapping::Mode::read_only, first, window_bytes) != 0) {
+      return flush_growth();
+    }
+    const int result =
+        uninterrupted([&] { return system.msync(view.base(), window_bytes, MS_SYNC); });
+    return result == 0 ? std::error_code{} : last_error();
+  }
+};
+
+DataFile::DataFile(const std::filesystem::path& path, Access access, bool allow_any_filesystem)
+    : state_(std::make_unique<State>()) {
+  const bool is_writer = access == Access::read_write;
+  OpenedFile opened = open_descriptions(
+      path, is_writer ? OpenMode::write : OpenMode::write_if_allowed, 0, is_writer ? 4 : 2);
+  state_->access = access;
+  state_->identity = opened.identity;
+  state_->is_opened_for_writing = opened.is_writable;
+  state_->path = true_path(path, opened.identity);
+  state_->pages = std::move(opened.descriptions[0]);
+  state_->locks = std::move(opened.descriptions[1]);
+  if (is_writer) {
+    state_->log = std::move(opened.descriptions[2]);
+    state_->growth = std::move(opened.descriptions[3]);
+  }
+  state_->filesystem = require_supported_filesystem(state_->pages, allow_any_filesystem, path);
+}
+
+DataFile::~DataFile() = default;
+
+const std::filesystem::path& DataFile::path() const noexcept { return state_->path; }
+FileIdentity DataFile::identity() const noexcept { return state_->identity; }
+FilesystemKind DataFile::filesystem() const noexcept { return state_->filesystem; }
+bool DataFile::is_opened_for_writing() const noexcept { return state_->is_opened_for_writing; }
+int DataFile::lock_descriptor() const noexcept { return state_->locks.get(); }
+
+bool DataFile::is_still_at_path() const { return names_file(state_->path, state_->identity); }
+std::uint64_t DataFile::size_bytes() const { return size_of(state_->pages, state_->path); }
+
+std::error_code DataFile::flush_name() { return flush_directory_of(state_->path); }
+
+std::size_t DataFile::read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const {
+  return read_at(state_->pages, offset, bytes, size_bytes, state_->path);
+}
+
+void DataFile::map(std::uint64_t reserve_bytes) {
+  QUIRE_ASSERT(reserved_bytes() == 0);
+  const std::uint64_t wanted = reserve_bytes != 0 ? reserve_bytes : kReserveBytes;
+  const std::uint64_t needed =
+      round_up(std::max<std::uint64_t>(size_bytes(), 1), kReserveUnitBytes);
+  std::uint64_t window =
+      std::max(needed, round_up(std::min(wanted, kReserveBytesMax), kReserveUnitBytes));
+  for (;;) {
+    const int refused = state_->map_windows(window);
+    if (refused == 0) break;
+    // EOVERFLOW: beyond the longest file of this file system. EAGAIN: beyond what may be locked in
+    // memory.
+    if (refused != ENOMEM && refused != EOVERFLOW && refused != EAGAIN) {
+      throw_errno(refused, "map", state_->path);
+    }
+    if (window == needed) {
+      throw Error(Errc::no_space, state_->path.string() + ": map: no address space for " +
+                                      std::to_string(needed) +
+                                      " bytes (see ulimit -v and ulimit -l)");
+    }
+    window = std::max(needed, round_up(window / 2, kReserveUnitBytes));
+  }
+  // Without it, faults around a store would read neighbours in large folios, which are then written
+  // whole. Only the writer's window: the system does not count accesses through such a mapping when
+  // it chooses what to evict.
+  if (write_base() != nullptr) (void)system.madvise(write_base(), window, MADV_RANDOM);
+}
+
+const std::byte* DataFile::read_base() const noexcept {
+  const std::byte* base = state_->read_mapping.base();
+  return base != nullptr ? base : state_->write_mapping.base();
+}
+
+std::byte* DataFile::write_base() const noexcept { return state_->write_mapping.base(); }
+
+std::uint64_t DataFile::reserved_bytes() const noexcept {
+  return std::max(state_->read_mapping.size_bytes(), state_->write_mapping.size_bytes());
+}
+
+std::error_code DataFile::grow(std::uint64_t size_bytes) {
+  QUIRE_ASSERT(state_->access == Access::read_write);
+  const std::uint64_t before = this->size_bytes();
+  const std::string action =
+      "grow from " + std::to_string(before) + " to " + std::to_string(size_bytes) + " bytes";
+  if (reserved_bytes() != 0 && size_bytes > reserved_bytes()) {
+    throw Error(Errc::no_space,
+                state_->path.string() + ": " + action + ": only " +
+                    std::to_string(reserved_bytes()) +
+                    " bytes of addresses are reserved (open with a larger reserve)");
+  }
+  if (before >= size_bytes) return state_->flush_growth();
+  if (allocate(state_->growth, 0, before, size_bytes - before, action, state_->path)) {
+    return state_->flush_growth(before, size_bytes - before);
+  }
+  // Only beyond the old end, where nothing can be overwritten. Zeros that an earlier grower wrote
+  // may still be dirty.
+  write_zeros_at(state_->growth, before, size_bytes - before, action, state_->path);
+  return state_->flush_growth();
+}
+
+void DataFile::shrink(std::uint64_t size_bytes) {
+  QUIRE_ASSERT(state_->access == Access::read_write);
+  resize(state_->growth, size_bytes, "shrink to " + std::to_string(size_bytes) + " bytes",
+         state_->path);
+}
+
+std::error_code DataFile::write_zeros(std::uint64_t offset, std::uint64_t size_bytes) {
+  QUIRE_ASSERT(state_->access == Access::read_write);
+  write_zeros_at(state_->growth, offset, size_bytes,
+                 "write " + std::to_string(size_bytes) + " zeros at " + std::to_string(offset),
+                 state_->path);
+  return state_->flush_growth(offset, size_bytes);
+}
+
+std::error_code DataFile::flush_log(std::uint64_t offset, std::uint64_t size_bytes) {
+  return state_->flush(state_->write_mapping.base(), offset, size_bytes);
+}
+
+std::error_code DataFile::flush_pages(std::uint64_t offset, std::uint64_t size_bytes) {
+  // msync(2) does not write, and the mapping stays read-only.
+  return state_->flush(const_cast<std::byte*>(read_base()), offset, size_bytes);
+}
+
+std::error_code DataFile::flush_all() {
+  const int result = uninterrupted([&] { return system.fdatasync(state_->pages.get()); });
+  return result == 0 ? std::error_code{} : last_error();
+}
+
+bool DataFile::drop_cache() {
+  QUIRE_ASSERT(reserved_bytes() == 0);
+  const std::uint64_t file_bytes = size_bytes();
+  if (state_->filesystem.is_memory || file_bytes == 0) return true;
+  // Dirty pages would stay. Through a description without a flushing role: an error is still
+  // reported to each of those.
+  (void)uninterrupted([&] { return system.fdatasync(state_->locks.get()); });
+  // Somebody else's read or a page on its way between the system's lists holds a page for a moment.
+  for (int attempt = 0; attempt < kDropAttempts; ++attempt) {
+    if (const int failed = system.fadvise(state_->locks.get(), 0, 0, POSIX_FADV_DONTNEED)) {
+      throw_errno(failed, "drop the cache", state_->path);
+    }
+    if (is_all_dropped(state_->locks, file_bytes, state_->path)) return true;
+  }
+  return false;
+}
+
+void DataFile::abandon_after_fork() noexcept {
+  state_->read_mapping.abandon_after_fork();
+  state_->write_mapping.abandon_after_fork();
+  // The locks belong to the parent's descriptions: closing this process's copies does not release
+  // them.
+  for (Descriptor* descriptor : {&state_->pages, &state_->log, &state_->growth, &state_->locks}) {
+    descriptor->close();
+  }
+}
+
+}  // namespace quire::storage

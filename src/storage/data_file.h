@@ -1,0 +1,136 @@
+// The database file as bytes: three open descriptions (one per flushing role, rule 6), two mappings
+// of one reserved address window, growth, flush. Knows nothing of pages.
+//
+// Threads: base pointers, sizes and flush calls from any thread; flushes of one role are serialised
+// by the caller; `grow` and `shrink` by one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include "storage/descriptor.h"
+#include "storage/filesystem.h"
+
+namespace quire::storage {
+
+class DataFile {
+ public:
+  enum class Access { read_write, read_only };
+
+  // Opens an existing file (following symlinks) and learns identity and file system; maps nothing
+  // yet. Throws Errc::io (absent, no permission, a directory, ...), Errc::unsupported_filesystem
+  // unless `allow_any_filesystem`. Read-only access, too, opens read-write where that is permitted:
+  // on overlayfs it would otherwise keep seeing the file as it was before its first change.
+  DataFile(const std::filesystem::path& path, Access access, bool allow_any_filesystem);
+  ~DataFile();
+  DataFile(const DataFile&) = delete;
+  DataFile& operator=(const DataFile&) = delete;
+
+  // Creates `path` holding `image` (written, flushed, then linked under its name and the directory
+  // flushed), so that nobody ever sees a half-made file. `zeroed_bytes` at `zeroed_offset` are
+  // written as zeros in 4 KiB writes (see `write_zeros`), the rest of `size_bytes` is allocated. A
+  // dangling symlink is followed. False when the name exists already: open that one. Throws
+  // Errc::no_space, Errc::io, Errc::unsupported_filesystem; then nothing is left behind, except
+  // after an error of the directory's flush: by then others may have opened the file.
+  struct Image {
+    std::uint64_t size_bytes = 0;
+    struct Piece {
+      std::uint64_t offset;
+      const std::byte* bytes;
+      std::size_t size_bytes;
+    };
+    const Piece* pieces = nullptr;
+    std::size_t piece_count = 0;
+    std::uint64_t zeroed_offset = 0;
+    std::uint64_t zeroed_bytes = 0;
+  };
+  [[nodiscard]] static bool create(const std::filesystem::path& path, const Image& image,
+                                   bool allow_any_filesystem);
+
+  // Absolute and, where possible, without symlinks: the same for everybody who opens the file by
+  // any symlink.
+  const std::filesystem::path& path() const noexcept;
+  FileIdentity identity() const noexcept;
+  FilesystemKind filesystem() const noexcept;
+
+  // False when read-only access got only O_RDONLY descriptions.
+  bool is_opened_for_writing() const noexcept;
+
+  // True when the path still names this very file.
+  bool is_still_at_path() const;
+
+  // Makes the name durable by flushing the directory. Whoever opens the file alone calls it before
+  // the first commit is acknowledged: the creator may have died between naming the file and
+  // flushing, or be about to. A directory that this process may not read is left alone.
+  [[nodiscard]] std::error_code flush_name();
+
+  // Size now, asked of the system.
+  std::uint64_t size_bytes() const;
+
+  // Reads without mapping; short reads past the end give fewer bytes. Returns the number read.
+  // Throws Errc::io.
+  std::size_t read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const;
+
+  // Reserves address space and maps the file twice (read-only for everyone, read-write for the
+  // writer's code; in a single-mapping build both are the same). `reserve_bytes` 0 = 1 TiB; raised
+  // to the file's size, halved until the system grants it. The window is fixed until the object
+  // ends, the file grows under it. Read-only access maps only the first. Once per object. Throws
+  // Errc::no_space.
+  void map(std::uint64_t reserve_bytes);
+
+  // Valid for [0, size_bytes()) while the object lives, but never beyond `reserved_bytes()`: a
+  // process that reserved more may grow the file further. Null before `map` and after
+  // `abandon_after_fork`.
+  const std::byte* read_base() const noexcept;
+  std::byte* write_base() const noexcept;  // null in read-only access
+  std::uint64_t reserved_bytes() const noexcept;
+
+  // Extends the file to `size_bytes` with allocated blocks and makes the new size and blocks
+  // durable (rule 7). A file that is that long already, because a grower died or met a full disk
+  // half-way, is only flushed. Throws Errc::no_space, also beyond `reserved_bytes()` (file as
+  // before, or longer but unused: harmless). Any error of the flush is returned, not thrown: the
+  // caller poisons (rule 6).
+  [[nodiscard]] std::error_code grow(std::uint64_t size_bytes);
+
+  // Cuts the file; only the last process attached may (rule 7).
+  void shrink(std::uint64_t size_bytes);
+
+  // Writes zeros over a range in 4 KiB writes (so that the page cache holds it in small folios:
+  // larger ones make every flush of one page write all of the folio) and flushes it through the
+  // growth description. Throws Errc::no_space and Errc::io if it cannot write; the error of the
+  // flush is returned.
+  [[nodiscard]] std::error_code write_zeros(std::uint64_t offset, std::uint64_t size_bytes);
+
+  // Make a range durable: MS_SYNC through the read-write mapping (log) or the read-only one
+  // (pages). Offsets may be unaligned; whole system pages are flushed. Zero on success; an error
+  // means data may be lost: poison (rule 6).
+  [[nodiscard]] std::error_code flush_log(std::uint64_t offset, std::uint64_t size_bytes);
+  [[nodiscard]] std::error_code flush_pages(std::uint64_t offset, std::uint64_t size_bytes);
+
+  // Flushes the whole file and its size through the description of the pages role.
+  [[nodiscard]] std::error_code flush_all();
+
+  // Drops the file from the page cache so that later reads show the disk; dirty pages are written
+  // first (should that fail, `flush_all` reports it). False when some pages stay (another process
+  // maps them). True without doing anything on file systems that live in memory. Call before `map`.
+  // Throws Errc::io.
+  [[nodiscard]] bool drop_cache();
+
+  // Descriptor that carries this object's byte locks; a description of its own, which no mapping
+  // keeps alive: the locks end with the object. Opened read-write if `is_opened_for_writing()`;
+  // otherwise it takes shared locks only.
+  int lock_descriptor() const noexcept;
+
+  // In a forked child: forgets everything without unmapping, unlocking or flushing (mappings are
+  // not inherited); closes the descriptors.
+  void abandon_after_fork() noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace quire::storage

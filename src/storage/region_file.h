@@ -1,0 +1,60 @@
+// The shared region's file (`<database>.lock`): sparse, mapped once, read-write, at a fixed
+// reserved size. Its tables are backed by blocks only as far as they are used, so storing into them
+// never raises SIGBUS on a full disk.
+//
+// Threads: any; `ensure` of one range by one thread at a time (others wait inside).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "storage/descriptor.h"
+
+namespace quire::storage {
+
+class RegionFile {
+ public:
+  // Opens or creates `path`; a new file gets the read and write permissions of the file behind the
+  // descriptor `like` and, where the system lets us, its owner and group. A symlink at `path` is
+  // refused. Maps nothing. Throws Errc::io, Errc::no_space.
+  RegionFile(const std::filesystem::path& path, int like);
+  ~RegionFile();
+  RegionFile(const RegionFile&) = delete;
+  RegionFile& operator=(const RegionFile&) = delete;
+
+  const std::filesystem::path& path() const noexcept;
+  FileIdentity identity() const noexcept;
+  bool is_still_at_path() const;
+
+  // True when this object created the file.
+  bool was_created() const noexcept;
+
+  std::uint64_t size_bytes() const;
+  std::size_t read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const;
+
+  // Empties the file and gives it `size_bytes` of holes: every byte reads zero. Only while alone.
+  // Throws Errc::no_space.
+  void reset(std::uint64_t size_bytes);
+
+  // Maps `size_bytes` (shared, read-write, MADV_DONTFORK). Once per object. Throws Errc::no_space,
+  // Errc::io.
+  std::byte* map(std::uint64_t size_bytes);
+  std::byte* base() const noexcept;
+
+  // Backs [offset, offset + size_bytes) with blocks. Throws Errc::no_space.
+  void ensure(std::uint64_t offset, std::uint64_t size_bytes);
+
+  // Gives the blocks wholly inside the range back; the bytes read zero afterwards.
+  void release(std::uint64_t offset, std::uint64_t size_bytes);
+
+  int lock_descriptor() const noexcept;
+  void abandon_after_fork() noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace quire::storage
