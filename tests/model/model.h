@@ -1,0 +1,55 @@
+// What a database should hold, kept in std::map: cheap to copy, so that it can follow snapshots and
+// rollbacks.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace quire::test {
+
+// Tables share their maps until one is changed.
+class Model {
+ public:
+  using Table = std::map<std::string, std::string, std::less<>>;
+
+  // An absent table reads as empty.
+  const Table& table(std::string_view name) const {
+    static const Table empty;
+    const auto at = tables_.find(name);
+    return at == tables_.end() ? empty : *at->second;
+  }
+
+  // Creates the table when it is absent.
+  Table& change(std::string_view name) {
+    std::shared_ptr<Table>& table = tables_[std::string{name}];
+    if (table == nullptr) table = std::make_shared<Table>();
+    if (table.use_count() > 1) table = std::make_shared<Table>(*table);
+    return *table;
+  }
+
+  bool exists(std::string_view name) const { return tables_.find(name) != tables_.end(); }
+  bool drop(std::string_view name) {
+    const auto at = tables_.find(name);
+    if (at == tables_.end()) return false;
+    tables_.erase(at);
+    return true;
+  }
+
+  // Names but the default table's, in order.
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& [name, table] : tables_) {
+      if (!name.empty()) all.push_back(name);
+    }
+    return all;
+  }
+
+ private:
+  std::map<std::string, std::shared_ptr<Table>, std::less<>> tables_;
+};
+
+}  // namespace quire::test

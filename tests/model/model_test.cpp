@@ -1,0 +1,311 @@
+// Random operations on a database and on a model of it, which must agree at every step.
+#include "model/model.h"
+
+#include <quire/quire.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/database_test.h"
+
+namespace quire::test {
+namespace {
+
+// $QUIRE_MODEL_OPERATIONS overrules the number of operations of each run.
+std::uint64_t operation_count(std::uint64_t usual) {
+  if (const char* given = std::getenv("QUIRE_MODEL_OPERATIONS")) {
+    return std::strtoull(given, nullptr, 10);
+  }
+  return rounds(usual, usual / 20);
+}
+
+struct Shape {
+  std::uint32_t page_bytes;
+  std::uint64_t operations;
+  std::size_t value_bytes_max;
+};
+
+// One random run. Each step is a function of the seed alone, so the seed replays it.
+class RandomRun {
+ public:
+  RandomRun(const std::filesystem::path& file, const Shape& shape, std::uint64_t seed)
+      : file_(file), shape_(shape), random_(seed), operations_(operation_count(shape.operations)) {
+    open();
+  }
+
+  void all() {
+    while (done_ < operations_ && !::testing::Test::HasFailure()) {
+      transaction();
+      between();
+    }
+    held_.clear();
+    expect_equal(db_->snapshot(), committed_);
+    expect_sound(*db_);
+    open();
+    expect_equal(db_->snapshot(), committed_);
+  }
+
+ private:
+  struct Held {
+    Snapshot snapshot;
+    Model model;
+  };
+
+  // Closes, if open, and opens. Held snapshots keep the instance alive, sometimes.
+  void open() {
+    if (random_.one_in(2)) held_.clear();
+    db_.reset();
+    db_.emplace(file_, Options{.page_size = shape_.page_bytes, .durability = Durability::relaxed});
+  }
+
+  std::string name() {
+    static const std::vector<std::string> names = {"", "", "a", "b", std::string("b\0", 2)};
+    return names[random_.below(names.size())];
+  }
+
+  // Few enough different keys that most operations meet an entry that exists.
+  std::string key() {
+    const std::size_t longest = key_bytes_max(shape_.page_bytes);
+    switch (random_.below(8)) {
+      case 0:  // short ones of few letters, among them zeros and the empty key
+        return short_key(random_.below(4));
+      case 1:  // prefixes of each other
+        return std::string(random_.below(300), 'p');
+      case 2:  // a long common prefix
+        return std::string(longest / 2, 'l') + short_key(random_.below(5));
+      case 3:  // as long as can be, differing at the end
+        return std::string(longest - 3, '\0') + short_key(3);
+      case 4:
+      case 5:
+        return "key " + std::to_string(random_.below(2000));
+      default:
+        return big_endian(random_.below(3000) * 3);
+    }
+  }
+
+  std::string short_key(std::size_t size_bytes) {
+    static constexpr char kLetters[] = {'\0', '\1', 'a', '\x7f', '\x80', '\xff'};
+    std::string made;
+    for (std::size_t i = 0; i < size_bytes; ++i) made += kLetters[random_.below(sizeof kLetters)];
+    return made;
+  }
+
+  std::string value() {
+    std::size_t size_bytes = random_.below(100);
+    if (random_.one_in(16)) size_bytes = random_.below(shape_.page_bytes);
+    if (random_.one_in(40)) size_bytes = shape_.page_bytes / 4 - 3 + random_.below(7);
+    if (random_.one_in(60)) size_bytes = random_.below(shape_.page_bytes * 5);
+    if (random_.one_in(20'000)) size_bytes = random_.below(shape_.value_bytes_max);
+    return pattern(size_bytes, random_.next());
+  }
+
+  void transaction() {
+    Transaction tx = db_->begin();
+    working_ = committed_;
+    std::uint64_t length = 1;
+    while (length < 2000 && !random_.one_in(3)) length *= 3;
+    for (std::uint64_t i = 0; i < length && !::testing::Test::HasFailure(); ++i, ++done_) {
+      operation(tx);
+    }
+    switch (random_.below(8)) {
+      case 0:
+        tx.rollback();
+        return;
+      case 1:
+        return;
+      case 2:
+        tx.commit(Durability::full);
+        break;
+      default:
+        tx.commit();
+    }
+    committed_ = working_;
+  }
+
+  void operation(Transaction& tx) {
+    const std::string in = name();
+    Table table = tx.table(in);
+    switch (random_.below(40)) {
+      case 0:
+        return walk(table, working_.table(in));
+      case 1:
+      case 2:
+        return erase_at_cursor(table, in);
+      case 3:
+        EXPECT_EQ(table.size(), working_.table(in).size());
+        return;
+      case 4:
+        if (random_.one_in(30)) empty_table(tx, table, in);
+        return;
+      case 5:
+        return insert(table, in);
+      case 6:
+      case 7:
+      case 8:
+      case 9:
+        return look_up(table, working_.table(in));
+      default:
+        return random_.below(shrinking_ ? 3 : 5) < 2 ? erase(table, in) : put(table, in);
+    }
+  }
+
+  void put(Table& table, const std::string& in) {
+    const std::string k = key();
+    const std::string v = value();
+    table.put(k, v);
+    working_.change(in)[k] = v;
+  }
+
+  void insert(Table& table, const std::string& in) {
+    const std::string k = key();
+    const std::string v = value();
+    const bool is_new = !working_.table(in).contains(k);
+    EXPECT_EQ(table.insert(k, v), is_new);
+    if (is_new) working_.change(in)[k] = v;
+  }
+
+  void erase(Table& table, const std::string& in) {
+    const std::string k = key();
+    const bool there = working_.table(in).contains(k);
+    EXPECT_EQ(table.erase(k), there);
+    if (there) working_.change(in).erase(k);
+  }
+
+  void erase_at_cursor(Table& table, const std::string& in) {
+    const Cursor at = table.lower_bound(key());
+    if (at == table.end()) return;
+    const std::string k{at.key()};
+    EXPECT_TRUE(table.erase(at.key()));
+    EXPECT_EQ(working_.change(in).erase(k), 1u);
+  }
+
+  void empty_table(Transaction& tx, Table& table, const std::string& in) {
+    if (in.empty() || random_.one_in(2)) {
+      table.clear();
+      if (working_.exists(in)) working_.change(in).clear();
+    } else {
+      EXPECT_EQ(tx.drop(in), working_.drop(in));
+    }
+    if (!in.empty() && !working_.exists(in)) return;
+    EXPECT_TRUE(table.empty());
+  }
+
+  void look_up(const TableView& table, const Model::Table& model) {
+    const std::string k = key();
+    const auto at = model.find(k);
+    const std::optional<Bytes> got = table.get(k);
+    ASSERT_EQ(got.has_value(), at != model.end());
+    if (got) {
+      ASSERT_TRUE(*got == at->second);
+    }
+    EXPECT_EQ(table.contains(k), got.has_value());
+    expect_at(table, table.find(k), model, at);
+    expect_at(table, table.lower_bound(k), model, model.lower_bound(k));
+    expect_at(table, table.upper_bound(k), model, model.upper_bound(k));
+  }
+
+  void expect_at(const TableView& table, const Cursor& cursor, const Model::Table& model,
+                 Model::Table::const_iterator at) {
+    ASSERT_EQ(cursor == table.end(), at == model.end());
+    if (at == model.end()) return;
+    EXPECT_EQ(cursor.key(), at->first);
+    EXPECT_TRUE(cursor.value() == at->second);
+  }
+
+  // A random walk of a cursor, and a range or prefix of the table.
+  void walk(const TableView& table, const Model::Table& model) {
+    const std::string from = key();
+    Cursor cursor = table.lower_bound(from);
+    auto at = model.lower_bound(from);
+    for (int step = 0; step < 30; ++step) {
+      if (random_.one_in(3) ? at != model.begin() : at == model.end() && !model.empty()) {
+        --at;
+        --cursor;
+      } else if (at != model.end()) {
+        ++at;
+        ++cursor;
+      }
+      expect_at(table, cursor, model, at);
+      if (::testing::Test::HasFailure()) return;
+    }
+    const std::string limit = key();
+    expect_range(table.range(from, limit), model.lower_bound(from),
+                 limit <= from ? model.lower_bound(from) : model.lower_bound(limit));
+    const std::string start = from.substr(0, random_.below(4));
+    auto last = model.lower_bound(start);
+    while (last != model.end() && last->first.starts_with(start)) ++last;
+    expect_range(table.prefix(start), model.lower_bound(start), last);
+  }
+
+  void expect_range(const Range& range, Model::Table::const_iterator first,
+                    Model::Table::const_iterator limit) {
+    for (auto [key, value] : range) {
+      ASSERT_NE(first, limit);
+      ASSERT_EQ(key, first->first);
+      ASSERT_TRUE(value == first->second);
+      ++first;
+    }
+    ASSERT_EQ(first, limit);
+  }
+
+  void expect_equal(const Snapshot& snapshot, const Model& model) {
+    EXPECT_EQ(snapshot.tables(), model.names());
+    std::vector<std::string> names = model.names();
+    names.emplace_back();
+    for (const std::string& in : names) {
+      const TableView table = snapshot.table(in);
+      EXPECT_EQ(table.size(), model.table(in).size());
+      expect_range({table.begin(), table.end()}, model.table(in).begin(), model.table(in).end());
+    }
+  }
+
+  // What happens between transactions.
+  void between() {
+    if (random_.one_in(20)) held_.push_back({db_->snapshot(), committed_});
+    if (held_.size() > 4 || (random_.one_in(30) && !held_.empty())) {
+      const auto at = static_cast<long>(random_.below(held_.size()));
+      expect_equal(held_[static_cast<std::size_t>(at)].snapshot,
+                   held_[static_cast<std::size_t>(at)].model);
+      held_.erase(held_.begin() + at);
+    }
+    if (random_.one_in(40)) db_->checkpoint();
+    if (random_.one_in(30)) db_->sync();
+    if (random_.one_in(100)) open();
+    if (random_.one_in(150)) expect_equal(db_->snapshot(), committed_);
+    if (random_.one_in(150)) expect_sound(*db_);
+    if (random_.one_in(200)) shrinking_ = !shrinking_;
+  }
+
+  std::filesystem::path file_;
+  Shape shape_;
+  Random random_;
+  std::uint64_t operations_;
+  std::uint64_t done_ = 0;
+  bool shrinking_ = false;
+  std::optional<Database> db_;
+  Model committed_;
+  Model working_;
+  std::vector<Held> held_;
+};
+
+class AgreesWithMap : public DatabaseTest {
+ protected:
+  void run(const char* test, const Shape& shape) {
+    const std::uint64_t seed = choose_seed(test);
+    RandomRun{file_, shape, seed}.all();
+    if (HasFailure()) ADD_FAILURE() << test << ": replay with QUIRE_SEED=" << seed;
+  }
+};
+
+TEST_F(AgreesWithMap, WithPagesOf4KiB) { run("4 KiB", {4096, 500'000, 4 << 20}); }
+TEST_F(AgreesWithMap, WithPagesOf16KiB) { run("16 KiB", {16384, 300'000, 4 << 20}); }
+TEST_F(AgreesWithMap, WithPagesOf64KiB) { run("64 KiB", {65536, 200'000, 4 << 20}); }
+
+}  // namespace
+}  // namespace quire::test
