@@ -37,6 +37,10 @@ struct PageView {
   // The value behind a reference, after checking that its pages lie inside the file and hold its bytes. Does not hash.
   const std::byte* extent(const format::ExtentRef& extent) const;
 
+  // Why `read` or `extent` would reject what is meant; null when they would not.
+  const char* fault_of(format::PagePtr pointer, std::uint32_t level) const noexcept;
+  const char* fault_of(const format::ExtentRef& extent) const noexcept;
+
   // Throws Errc::corrupt naming file, page and reason.
   [[noreturn]] void corrupt(std::uint64_t page, const char* reason) const;
 
