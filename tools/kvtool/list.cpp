@@ -128,7 +128,9 @@ Run declare(CLI::App& command) {
           "Only keys before this one")
       ->type_name("KEY");
   command.add_flag("--reverse", arguments->is_reverse, "Last key first");
-  command.add_option("--limit", arguments->limit, "At most so many entries")->type_name("COUNT");
+  command.add_option("--limit", arguments->limit, "At most so many entries")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("COUNT");
   command.add_flag("--keys", arguments->is_keys_only, "Keys without values");
   command.add_option("--format", arguments->format, "How entries look (default text)")
       ->check(CLI::IsMember({"text", "json", "hex"}))

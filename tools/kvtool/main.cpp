@@ -59,7 +59,11 @@ ExitCode usage(const CLI::App& app, const CLI::ParseError& error) {
   for (const CLI::App* command : app.get_subcommands()) {
     who += " " + command->get_name();
   }
-  return complain(who, std::string(error.what()) + "; see " + who + " --help", ExitCode::usage);
+  const std::vector<std::string> unknown = app.remaining();
+  const std::string what = app.get_subcommands().empty() && !unknown.empty()
+                               ? "there is no command " + unknown.front()
+                               : error.what();
+  return complain(who, what + "; see " + who + " --help", ExitCode::usage);
 }
 
 ExitCode main(int argc, char** argv) {

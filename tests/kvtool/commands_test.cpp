@@ -1,0 +1,209 @@
+#include <filesystem>
+#include <fstream>
+
+#include "kvtool/kvtool_test.h"
+
+namespace quire::test {
+namespace {
+
+using Put = KvtoolTest;
+using Get = KvtoolTest;
+using Del = KvtoolTest;
+using Tables = KvtoolTest;
+using Stat = KvtoolTest;
+using Check = KvtoolTest;
+using Copy = KvtoolTest;
+
+TEST_F(Put, StoresAndReplacesAValue) {
+  done({"put", file_, "ada", "Lovelace"});
+  EXPECT_EQ(done({"get", file_, "ada"}), "Lovelace");
+  done({"put", file_, "ada", "King"});
+  EXPECT_EQ(done({"get", file_, "ada"}), "King");
+}
+
+TEST_F(Put, TakesEveryByteFromStandardInput) {
+  const std::string value = pattern(5'000'001, 7) + std::string("\0\n\r\n", 4);
+  done({"put", file_, "large"}, value);
+  EXPECT_EQ(done({"get", file_, "large"}), value);
+  done({"put", file_, "none"});
+  EXPECT_EQ(stored(file_), (Entries{{"large", value}, {"none", ""}}));
+}
+
+TEST_F(Put, TakesEmptyAndOddArguments) {
+  const Entries odd = {{"", ""},         {"[a,b]", "[c]"}, {"{x}", "\"y\""}, {"a=b", "=c"},
+                       {"/slash", "%%"}, {"a b", " "},     {"'", "`"},       {"\\t", "\\x41"}};
+  for (const auto& [key, value] : odd) {
+    done({"put", file_, key, value});
+  }
+  done({"put", file_, "--", "-k", "--hex"});
+  Entries expected = odd;
+  expected["-k"] = "--hex";
+  EXPECT_EQ(stored(file_), expected);
+  EXPECT_EQ(done({"get", file_, "[a,b]"}), "[c]");
+  EXPECT_EQ(done({"get", file_, "--", "-k"}), "--hex");
+}
+
+TEST_F(Put, TakesHexadecimal) {
+  done({"put", file_, "--hex", "00fF", "0a"});
+  done({"put", file_, "--hex", "00", "--table", "t"}, "raw");
+  EXPECT_EQ(stored(file_), (Entries{{std::string("\0\xff", 2), "\n"}}));
+  EXPECT_EQ(stored(file_, "t"), (Entries{{std::string(1, '\0'), "raw"}}));
+  EXPECT_EQ(done({"get", file_, "--hex", "00ff"}), "\n");
+}
+
+TEST_F(Put, CommitsRelaxedWhenTold) {
+  done({"put", file_, "ada", "Lovelace", "--sync", "relaxed"});
+  done({"put", file_, "alan", "Turing", "--sync", "full"});
+  EXPECT_EQ(stored(file_), (Entries{{"ada", "Lovelace"}, {"alan", "Turing"}}));
+}
+
+TEST_F(Put, ChoosesThePageSizeOfANewFile) {
+  done({"put", file_, "ada", "Lovelace", "--page-size", "65536"});
+  const Database database(file_);
+  EXPECT_EQ(database.page_size_bytes(), 65536U);
+  EXPECT_NE(refused(3, {"put", file_, "x", "y", "--page-size", "4096"}), "");
+}
+
+TEST_F(Put, RefusesAKeyThatIsTooLong) {
+  done({"put", file_, std::string(key_bytes_max(4096), 'k'), "longest"});
+  refused(3, {"put", file_, std::string(key_bytes_max(4096) + 1, 'k'), "longer"});
+  EXPECT_EQ(stored(file_).size(), 1U);
+}
+
+TEST_F(Get, SaysThatAKeyIsAbsent) {
+  done({"put", file_, "ada", "Lovelace"});
+  EXPECT_EQ(refused(1, {"get", file_, "al\nan"}), "kvtool get: no key al\\nan in " + file_ + "\n");
+  refused(1, {"get", file_, "ada", "--table", "nothing"});
+}
+
+TEST_F(Get, PrintsTheBytesAndNothingElse) {
+  for (const auto& [key, value] : awkward_entries()) {
+    std::string digits;
+    for (const char byte : key) {
+      constexpr char kDigits[] = "0123456789abcdef";
+      digits += kDigits[static_cast<unsigned char>(byte) >> 4];
+      digits += kDigits[static_cast<unsigned char>(byte) & 15];
+    }
+    if (key.size() != 1) {
+      done({"put", file_, "--hex", digits}, value);
+      EXPECT_EQ(done({"get", file_, "--hex", digits}), value) << digits;
+    }
+  }
+}
+
+TEST_F(Del, RemovesAKeyOnce) {
+  done({"put", file_, "ada", "Lovelace"});
+  done({"put", file_, "alan", "Turing"});
+  done({"put", file_, "ada", "King", "--table", "t"});
+  done({"del", file_, "ada"});
+  EXPECT_EQ(refused(1, {"del", file_, "ada"}), "kvtool del: no key ada in " + file_ + "\n");
+  EXPECT_EQ(stored(file_), (Entries{{"alan", "Turing"}}));
+  done({"del", file_, "--hex", "616461", "--table", "t", "--sync", "relaxed"});
+  EXPECT_EQ(stored(file_, "t"), Entries{});
+}
+
+TEST_F(Tables, PrintsTheNamesInOrder) {
+  done({"put", file_, "k", "v"});
+  EXPECT_EQ(done({"tables", file_}), "");
+  EXPECT_EQ(done({"tables", file_, "--json"}), "[]\n");
+  store(file_, {{"k", "v"}}, "b");
+  store(file_, {{"k", "v"}, {"l", "w"}}, "a\tb");
+  store(file_, {{"k", "v"}}, "\xff");
+  EXPECT_EQ(done({"tables", file_}), "a\\tb\nb\n\\xff\n");
+  EXPECT_EQ(done({"tables", file_, "--json"}),
+            "[\n"
+            "  {\n    \"name\": \"a\\tb\",\n    \"entry_count\": 2\n  },\n"
+            "  {\n    \"name\": \"b\",\n    \"entry_count\": 1\n  },\n"
+            "  {\n    \"name_hex\": \"ff\",\n    \"entry_count\": 1\n  }\n"
+            "]\n");
+}
+
+TEST_F(Stat, CountsTheEntriesOfEveryTable) {
+  Entries entries;
+  for (int i = 0; i < 1234; ++i) {
+    entries["key " + std::to_string(i)] = "value";
+  }
+  store(file_, entries, "gr\xc3\xbc\xc3\x9f");
+  done({"put", file_, "k", "v"});
+  const std::string people = done({"stat", file_});
+  EXPECT_NE(people.find("4 KiB"), std::string::npos) << people;
+  EXPECT_NE(people.find("  table      entries"), std::string::npos) << people;
+  EXPECT_NE(people.find("  (default)        1"), std::string::npos) << people;
+  EXPECT_NE(people.find("  gr\xc3\xbc\xc3\x9f         1,234"), std::string::npos) << people;
+
+  const std::string json = done({"stat", file_, "--json"});
+  EXPECT_NE(json.find("\"page_size_bytes\": 4096"), std::string::npos) << json;
+  EXPECT_NE(json.find("\"name\": \"gr\xc3\xbc\xc3\x9f\",\n      \"entry_count\": 1234"),
+            std::string::npos)
+      << json;
+}
+
+TEST_F(Check, CountsWhatItHasSeen) {
+  done({"load", file_, "--page-size", "16384"}, "a\t1\nb\t2\n");
+  done({"put", file_, "c", "3", "--table", "t"});
+  const std::string people = done({"check", file_});
+  EXPECT_EQ(people.substr(0, 4), "ok: ") << people;
+  EXPECT_NE(people.find(", 3 entries, "), std::string::npos) << people;
+  const std::string json = done({"check", file_, "--json"});
+  EXPECT_NE(json.find("\"ok\": true"), std::string::npos) << json;
+  EXPECT_NE(json.find("\"entry_count\": 3"), std::string::npos) << json;
+  EXPECT_NE(json.find("\"faults\": []"), std::string::npos) << json;
+}
+
+TEST_F(Check, FailsForADamagedFile) {
+  const std::string file = in_directory("damaged.quire");
+  Entries entries;
+  for (int i = 0; i < 20000; ++i) {
+    entries["key " + std::to_string(i)] = "value " + std::to_string(i);
+  }
+  store(file, entries);
+  {
+    // One byte of each entry-bearing page region: the upper part of the file.
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    std::string content((std::istreambuf_iterator<char>(bytes)), {});
+    std::size_t damaged_count = 0;
+    for (std::size_t at = content.find("value 1234"); at != std::string::npos;
+         at = content.find("value 1234", at + 1)) {
+      bytes.clear();
+      bytes.seekp(static_cast<std::streamoff>(at));
+      bytes.put('V');
+      ++damaged_count;
+    }
+    ASSERT_GT(damaged_count, 0U);
+  }
+  const Finished people = kvtool({"check", file});
+  EXPECT_EQ(people.exit_code, 1);
+  EXPECT_NE(people.out.find("damaged: "), std::string::npos) << people.out;
+  const Finished json = kvtool({"check", file, "--json"});
+  EXPECT_EQ(json.exit_code, 1);
+  EXPECT_NE(json.out.find("\"ok\": false"), std::string::npos) << json.out;
+}
+
+TEST_F(Copy, WritesEveryTableIntoANewFile) {
+  store(file_, awkward_entries());
+  store(file_, random_entries(3, 500), "random");
+  const std::string target = in_directory("copy.quire");
+  done({"copy", file_, target});
+  EXPECT_EQ(done({"dump", target}), done({"dump", file_}));
+  done({"check", target});
+}
+
+TEST_F(Copy, ChangesThePageSize) {
+  store(file_, random_entries(4, 500));
+  const std::string target = in_directory("copy.quire");
+  done({"copy", file_, target, "--page-size", "16384"});
+  EXPECT_EQ(stored(target), stored(file_));
+  EXPECT_EQ(Database(target).page_size_bytes(), 16384U);
+  done({"check", target});
+}
+
+TEST_F(Copy, RefusesATargetThatExists) {
+  done({"put", file_, "ada", "Lovelace"});
+  const std::string target = in_directory("copy.quire");
+  done({"put", target, "alan", "Turing"});
+  refused(3, {"copy", file_, target});
+  EXPECT_EQ(stored(target), (Entries{{"alan", "Turing"}}));
+}
+
+}  // namespace
+}  // namespace quire::test
