@@ -20,13 +20,15 @@ namespace detail {
 struct CursorAccess;
 }
 
-// A position in a table, and a std::bidirectional_iterator over Entry. A plain value: copying allocates nothing.
+// A position in a table, and a std::bidirectional_iterator over Entry. A plain value: copying
+// allocates nothing.
 //
 // Threads: one cursor by one thread at a time; copies are independent.
-// Lifetime: that of the snapshot or transaction it came from. Inside a transaction any change to the table invalidates
-// its cursors; using one afterwards throws Errc::misuse (except to assign it anew).
-// Errors: Errc::corrupt where a page contradicts itself; Errc::misuse for * and ++ at the end and -- at the beginning.
-// Cost: ++ and -- are a few loads, a new leaf costs a descent of its own only as far as needed.
+// Lifetime: that of the snapshot or transaction it came from. Inside a transaction any change to
+// the table invalidates its cursors; using one afterwards throws Errc::misuse (except to assign it
+// anew). Errors: Errc::corrupt where a page contradicts itself; Errc::misuse for * and ++ at the
+// end and -- at the beginning. Cost: ++ and -- are a few loads, a new leaf costs a descent of its
+// own only as far as needed.
 class QUIRE_API Cursor {
  public:
   using value_type = Entry;

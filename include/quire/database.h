@@ -16,37 +16,43 @@
 
 namespace quire {
 
-// One database file, open in this process. Opening the same file again (also through another path) shares one instance.
-// Beside `file` stands `file.lock`, through which the processes meet; it holds no durable truth and is rebuilt by
-// whoever is alone, but must not be deleted while the database is in use.
+// One database file, open in this process. Opening the same file again (also through another path)
+// shares one instance. Beside `file` stands `file.lock`, through which the processes meet; it holds
+// no durable truth and is rebuilt by whoever is alone, but must not be deleted while the database
+// is in use.
 //
-// Threads: every function from any thread. Snapshots and transactions keep the instance alive beyond this object.
-// Errors of every function: Errc::forked in a child process that has inherited the object; Errc::io.
+// Threads: every function from any thread. Snapshots and transactions keep the instance alive
+// beyond this object. Errors of every function: Errc::forked in a child process that has inherited
+// the object; Errc::io.
 class QUIRE_API Database {
  public:
-  // Opens or creates; recovers what a crash left behind when nobody else has the file open. Throws Errc::not_a_database,
-  // wrong_version, corrupt, busy (somebody replaced or removed one of the files while others use it),
-  // unsupported_filesystem, no_space, io (with the system's reason), misuse (page size contradicts the file's).
+  // Opens or creates; recovers what a crash left behind when nobody else has the file open. Throws
+  // Errc::not_a_database, wrong_version, corrupt, busy (somebody replaced or removed one of the
+  // files while others use it), unsupported_filesystem, no_space, io (with the system's reason),
+  // misuse (page size contradicts the file's).
   explicit Database(const std::filesystem::path& file, const Options& options = {});
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // The last handle, snapshot or transaction in the last process writes a checkpoint and marks the file clean.
+  // The last handle, snapshot or transaction in the last process writes a checkpoint and marks the
+  // file clean.
   ~Database();
 
   // What the newest published commit left. No lock, no system call in the steady state.
   Snapshot snapshot() const;
 
-  // Starts the write transaction; waits for the running one of another thread or process. Calling it on a thread that
-  // has one already throws Errc::misuse. Throws Errc::read_only, poisoned, no_space, busy (a file was replaced).
+  // Starts the write transaction; waits for the running one of another thread or process. Calling
+  // it on a thread that has one already throws Errc::misuse. Throws Errc::read_only, poisoned,
+  // no_space, busy (a file was replaced).
   Transaction begin();
 
   // Nothing when another writer is at work.
   std::optional<Transaction> try_begin();
 
-  // begin, body, commit; an exception from the body rolls back and passes on. Returns what the body returns.
+  // begin, body, commit; an exception from the body rolls back and passes on. Returns what the body
+  // returns.
   template <std::invocable<Transaction&> Body>
   std::invoke_result_t<Body, Transaction&> write(Body&& body) {
     Transaction transaction = begin();
@@ -60,7 +66,8 @@ class QUIRE_API Database {
     }
   }
 
-  // One-call conveniences on the default table: a snapshot and a copy of the value; a transaction with one write.
+  // One-call conveniences on the default table: a snapshot and a copy of the value; a transaction
+  // with one write.
   std::optional<std::string> get(Bytes key) const;
   void put(Bytes key, Bytes value);
   bool erase(Bytes key);
@@ -68,8 +75,8 @@ class QUIRE_API Database {
   // Makes every commit that has returned durable, relaxed ones too. Throws Errc::poisoned.
   void sync();
 
-  // Writes the tree pages so that the next open replays nothing. Rarely needed: it happens by itself. Waits for the
-  // running transaction. Throws Errc::poisoned, read_only.
+  // Writes the tree pages so that the next open replays nothing. Rarely needed: it happens by
+  // itself. Waits for the running transaction. Throws Errc::poisoned, read_only.
   void checkpoint();
 
   const std::filesystem::path& path() const noexcept;

@@ -1,4 +1,5 @@
-// Looking at a database from outside: statistics, integrity, readers, copies. What kvtool and tests use.
+// Looking at a database from outside: statistics, integrity, readers, copies. What kvtool and tests
+// use.
 #pragma once
 
 #include <quire/database.h>
@@ -38,7 +39,8 @@ struct Statistics {
   std::vector<TableStatistics> tables;  // the default table first, then by name
 };
 
-// Figures of now. Takes the writer lock for a moment; cost grows with the number of tables, not of entries.
+// Figures of now. Takes the writer lock for a moment; cost grows with the number of tables, not of
+// entries.
 QUIRE_API Statistics stat(const Database& database);
 
 struct Fault {
@@ -55,24 +57,26 @@ struct CheckReport {
   bool ok() const noexcept { return fault_count == 0; }
 };
 
-// Judges the whole database: both metas and the space map, every page's fields, checksums and births, key order and
-// separators, counts, every extent's bytes, the log, and that reachable + free + pending pages add up to all pages,
-// none used twice. Holds the writer lock meanwhile; reads everything. Damage is reported, not thrown.
+// Judges the whole database: both metas and the space map, every page's fields, checksums and
+// births, key order and separators, counts, every extent's bytes, the log, and that reachable +
+// free + pending pages add up to all pages, none used twice. Holds the writer lock meanwhile; reads
+// everything. Damage is reported, not thrown.
 QUIRE_API CheckReport check(const Database& database);
 
 struct ReaderInfo {
   std::uint64_t pid = 0;
   std::string command;
-  std::uint64_t txn = 0;            // commit that the snapshot shows
+  std::uint64_t txn = 0;  // commit that the snapshot shows
   std::uint64_t commits_behind = 0;
 };
 
 // Snapshots open now, in all processes, oldest first.
 QUIRE_API std::vector<ReaderInfo> readers(const Database& database);
 
-// Writes every table of the snapshot into a new database at `target` (which must not exist), packed. Writers go on
-// meanwhile. Throws what Database and Table::put throw; then no file is left.
-QUIRE_API void copy(const Snapshot& source, const std::filesystem::path& target, const Options& options = {});
+// Writes every table of the snapshot into a new database at `target` (which must not exist),
+// packed. Writers go on meanwhile. Throws what Database and Table::put throw; then no file is left.
+QUIRE_API void copy(const Snapshot& source, const std::filesystem::path& target,
+                    const Options& options = {});
 
 QUIRE_API const char* version() noexcept;  // "0.1.0"
 

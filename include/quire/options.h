@@ -12,7 +12,8 @@ using Bytes = std::string_view;
 // What `commit` waits for.
 enum class Durability : std::uint8_t {
   full,    // returns when the commit is on disk: survives a power cut
-  relaxed  // returns when the commit is visible: survives a killed process; a power cut may undo the newest ones
+  relaxed  // returns when the commit is visible: survives a killed process; a power cut may undo
+           // the newest ones
 };
 
 // Designated initialisers read well: `Database db{"file", {.create_if_missing = false}}`.
@@ -23,18 +24,19 @@ struct Options {
   // Refuse every write through this handle.
   bool read_only = false;
 
-  // Bytes per page: 4096, 8192, 16384, 32768 or 65536. Used at creation; 0 = 4096, or what the file has. A value that
-  // contradicts an existing file is an error.
+  // Bytes per page: 4096, 8192, 16384, 32768 or 65536. Used at creation; 0 = 4096, or what the file
+  // has. A value that contradicts an existing file is an error.
   std::uint32_t page_size = 0;
 
   // What `Transaction::commit()` waits for when it is not told.
   Durability durability = Durability::full;
 
-  // Address space to reserve per mapping, in bytes: the size that the file can grow to while it is open. 0 = 1 TiB,
-  // halved until the system grants it. Costs no memory and no disk.
+  // Address space to reserve per mapping, in bytes: the size that the file can grow to while it is
+  // open. 0 = 1 TiB, halved until the system grants it. Costs no memory and no disk.
   std::uint64_t reserve = 0;
 
-  // Open on file systems whose mappings quire does not know to be coherent (network file systems among them).
+  // Open on file systems whose mappings quire does not know to be coherent (network file systems
+  // among them).
   bool allow_any_filesystem = false;
 };
 

@@ -1,5 +1,5 @@
-// Tables: ordered maps from bytes to bytes, as a snapshot shows them (TableView) and as a transaction changes them
-// (Table).
+// Tables: ordered maps from bytes to bytes, as a snapshot shows them (TableView) and as a
+// transaction changes them (Table).
 #pragma once
 
 #include <quire/cursor.h>
@@ -16,15 +16,18 @@ namespace detail {
 struct TableAccess;
 }
 
-// One table as a snapshot or transaction sees it. A plain value; a table that does not exist reads as empty.
+// One table as a snapshot or transaction sees it. A plain value; a table that does not exist reads
+// as empty.
 //
 // Threads: of a snapshot any number at once; of a transaction its own thread.
-// Lifetime: of this object, of every key and value it hands out and of its cursors: that of the snapshot; in a
-// transaction keys and values stay valid until the table's next change, the view until the transaction ends.
-// Errors of every function: Errc::corrupt, Errc::forked; in a transaction also Errc::misuse after it has ended.
+// Lifetime: of this object, of every key and value it hands out and of its cursors: that of the
+// snapshot; in a transaction keys and values stay valid until the table's next change, the view
+// until the transaction ends. Errors of every function: Errc::corrupt, Errc::forked; in a
+// transaction also Errc::misuse after it has ended.
 class QUIRE_API TableView {
  public:
-  // The value, pointing into the map (no copy, whatever its size); nothing when the key is absent. One descent.
+  // The value, pointing into the map (no copy, whatever its size); nothing when the key is absent.
+  // One descent.
   std::optional<Bytes> get(Bytes key) const;
 
   // True when the key is there. One descent.
@@ -53,12 +56,14 @@ class QUIRE_API TableView {
   alignas(8) std::byte state_[kStateBytes];
 };
 
-// One table inside a transaction: a TableView that can change. Its writes are seen by the transaction at once and by
-// others when it commits. Arguments may point into the map, also into what the call itself moves or frees.
+// One table inside a transaction: a TableView that can change. Its writes are seen by the
+// transaction at once and by others when it commits. Arguments may point into the map, also into
+// what the call itself moves or frees.
 //
 // Threads: the transaction's thread (Errc::misuse elsewhere).
-// Errors besides TableView's: Errc::too_large (key beyond Limits, value beyond the address space), Errc::no_space,
-// Errc::io, Errc::poisoned. After no_space, io or corrupt the transaction can only be rolled back.
+// Errors besides TableView's: Errc::too_large (key beyond Limits, value beyond the address space),
+// Errc::no_space, Errc::io, Errc::poisoned. After no_space, io or corrupt the transaction can only
+// be rolled back.
 class QUIRE_API Table : public TableView {
  public:
   // Inserts or replaces. Creates a table that does not exist yet.
@@ -77,9 +82,9 @@ class QUIRE_API Table : public TableView {
   friend struct detail::TableAccess;
 };
 
-// The longest key for a page size, in bytes: 1942 at 4096, 3990 at 8192, 8086 at 16384, 16278 at 32768, 32662 at 65536.
-// Keys may be empty; values may be empty and as large as the file can grow; `kTableNameBytesMax` bytes name a table and
-// `kTableCountMax` named tables fit a database.
+// The longest key for a page size, in bytes: 1942 at 4096, 3990 at 8192, 8086 at 16384, 16278 at
+// 32768, 32662 at 65536. Keys may be empty; values may be empty and as large as the file can grow;
+// `kTableNameBytesMax` bytes name a table and `kTableCountMax` named tables fit a database.
 inline constexpr std::size_t kTableNameBytesMax = 255;
 inline constexpr std::size_t kTableCountMax = 32000;
 QUIRE_API std::size_t key_bytes_max(std::uint32_t page_size_bytes) noexcept;

@@ -1,4 +1,5 @@
-// Snapshot: a consistent, unchanging view. Transaction: the one writer's view, which becomes everybody's at commit.
+// Snapshot: a consistent, unchanging view. Transaction: the one writer's view, which becomes
+// everybody's at commit.
 #pragma once
 
 #include <quire/export.h>
@@ -20,8 +21,9 @@ class TransactionState;
 struct Access;
 }  // namespace detail
 
-// The database as it was at one commit, for as long as this object lives, whatever is committed meanwhile by whom.
-// Pages that it can see are not reused, so a snapshot kept for long makes the file grow.
+// The database as it was at one commit, for as long as this object lives, whatever is committed
+// meanwhile by whom. Pages that it can see are not reused, so a snapshot kept for long makes the
+// file grow.
 //
 // Threads: may move between threads and be read by several at once.
 // Cost: begin and end take no lock and no system call (but the first of a thread claims a slot).
@@ -33,7 +35,8 @@ class QUIRE_API Snapshot {
   Snapshot& operator=(const Snapshot&) = delete;
   ~Snapshot();
 
-  // The unnamed default table, or the named one; empty when it does not exist. `""` is the default table.
+  // The unnamed default table, or the named one; empty when it does not exist. `""` is the default
+  // table.
   TableView table(Bytes name = {}) const&;
   TableView table(Bytes name = {}) const&& = delete;  // it would outlive its snapshot
 
@@ -51,7 +54,8 @@ class QUIRE_API Snapshot {
 
 // The one running write transaction, among all processes. Rolls back unless committed.
 //
-// Threads: stays on the thread that began it (Errc::misuse elsewhere); a thread that ends with one rolls it back.
+// Threads: stays on the thread that began it (Errc::misuse elsewhere); a thread that ends with one
+// rolls it back.
 class QUIRE_API Transaction {
  public:
   Transaction(Transaction&& other) noexcept;
@@ -60,20 +64,22 @@ class QUIRE_API Transaction {
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
 
-  // The unnamed default table, or the named one, which the first put creates. Throws Errc::too_large for a name over
-  // kTableNameBytesMax; that put throws it for more than kTableCountMax tables.
+  // The unnamed default table, or the named one, which the first put creates. Throws
+  // Errc::too_large for a name over kTableNameBytesMax; that put throws it for more than
+  // kTableCountMax tables.
   Table table(Bytes name = {}) &;
   Table table(Bytes name = {}) && = delete;
 
-  // Removes a named table with all entries; false when it does not exist. The default table cannot be dropped (misuse).
+  // Removes a named table with all entries; false when it does not exist. The default table cannot
+  // be dropped (misuse).
   bool drop(Bytes name);
 
   // Names of the named tables, in order, as this transaction has them.
   std::vector<std::string> tables() const;
 
-  // Makes everything since `begin` visible to others and as durable as asked. After an exception of commit with
-  // Errc::poisoned or Errc::io the outcome is unknown: it may or may not survive. With any other code nothing happened.
-  // In every case the transaction has ended.
+  // Makes everything since `begin` visible to others and as durable as asked. After an exception of
+  // commit with Errc::poisoned or Errc::io the outcome is unknown: it may or may not survive. With
+  // any other code nothing happened. In every case the transaction has ended.
   void commit();
   void commit(Durability durability);
 

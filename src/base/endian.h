@@ -1,5 +1,5 @@
-// Fixed-width little-endian integers at any address. quire's structures are little-endian on disk and in the shared
-// region; on the hosts it supports these are plain loads and stores.
+// Fixed-width little-endian integers at any address. quire's structures are little-endian on disk
+// and in the shared region; on the hosts it supports these are plain loads and stores.
 #pragma once
 
 #include <bit>
@@ -10,7 +10,8 @@
 
 namespace quire {
 
-static_assert(std::endian::native == std::endian::little, "quire maps its structures: little-endian hosts only");
+static_assert(std::endian::native == std::endian::little,
+              "quire maps its structures: little-endian hosts only");
 
 template <std::unsigned_integral T>
 inline T load_le(const std::byte* at) noexcept {
@@ -24,8 +25,8 @@ inline void store_le(std::byte* at, T value) noexcept {
   std::memcpy(at, &value, sizeof value);
 }
 
-// The first four bytes of `size` bytes as a big-endian number, short input padded with zeros: comparing two of these
-// compares the bytes.
+// The first four bytes of `size` bytes as a big-endian number, short input padded with zeros:
+// comparing two of these compares the bytes.
 inline std::uint32_t head_of(const char* bytes, std::size_t size) noexcept {
   std::uint32_t head = 0;
   if (size >= 4) {

@@ -6,7 +6,8 @@
 
 namespace quire {
 
-// Number of a page; its byte offset in the file is id × page size. Page 0 holds a meta, so 0 means "none" in trees.
+// Number of a page; its byte offset in the file is id × page size. Page 0 holds a meta, so 0 means
+// "none" in trees.
 struct PageId {
   std::uint32_t value = 0;
   friend auto operator<=>(const PageId&, const PageId&) = default;
@@ -18,7 +19,8 @@ struct TxnId {
   friend auto operator<=>(const TxnId&, const TxnId&) = default;
 };
 
-// Log sequence number: a byte position in the endless log, which the ring in the file holds a window of.
+// Log sequence number: a byte position in the endless log, which the ring in the file holds a
+// window of.
 struct Lsn {
   std::uint64_t value = 0;
   friend auto operator<=>(const Lsn&, const Lsn&) = default;

@@ -1,5 +1,6 @@
-// Log records: one committed transaction each, as a header and a list of logical operations. A record proves itself by
-// epoch, position, the checksum of the record before it, and its own (rule 2).
+// Log records: one committed transaction each, as a header and a list of logical operations. A
+// record proves itself by epoch, position, the checksum of the record before it, and its own (rule
+// 2).
 #pragma once
 
 #include <cstddef>
@@ -17,20 +18,22 @@ inline constexpr std::uint64_t kRecordAlignment = 8;
 inline constexpr std::uint64_t kLogBytesMin = 65536;
 
 // Bits of RecordHeader::flags.
-inline constexpr std::uint32_t kRecordPad = 1;            // fills the ring up to its end; names no transaction
-inline constexpr std::uint32_t kRecordNamesExtents = 2;   // some operation holds an extent reference
+inline constexpr std::uint32_t kRecordPad =
+    1;  // fills the ring up to its end; names no transaction
+inline constexpr std::uint32_t kRecordNamesExtents = 2;  // some operation holds an extent reference
 
 struct RecordHeader {
-  std::uint64_t checksum = 0;      // XXH3 of header and payload, from `epoch` on
-  std::uint32_t epoch = 0;         // rises with every recovery: earlier lives' records never match
+  std::uint64_t checksum = 0;  // XXH3 of header and payload, from `epoch` on
+  std::uint32_t epoch = 0;     // rises with every recovery: earlier lives' records never match
   std::uint32_t flags = 0;
-  std::uint64_t lsn = 0;           // its own position
+  std::uint64_t lsn = 0;  // its own position
   std::uint64_t txn = 0;
   std::uint64_t previous_txn = 0;  // the commit before it
   std::uint64_t durable = 0;       // LSN that was durable when it was appended (rule 15)
   std::uint64_t chain = 0;         // checksum of the record before it
   std::uint32_t total_bytes = 0;   // distance to the next record, a multiple of 8
-  std::uint32_t payload_bytes = 0; // operations after the header; the rest up to total_bytes is unused
+  std::uint32_t payload_bytes =
+      0;  // operations after the header; the rest up to total_bytes is unused
 };
 static_assert(sizeof(RecordHeader) == 64);
 static_assert(offsetof(RecordHeader, epoch) == 8);
@@ -71,9 +74,9 @@ static_assert(offsetof(OperationHeader, value_bytes) == 8);
 struct Operation {
   OperationKind kind = OperationKind::put;
   std::uint32_t table_id = 0;
-  std::string_view key;
-  std::string_view value;  // of put
-  ExtentRef extent;        // of put_extent
+  std::string_view key = {};
+  std::string_view value = {};  // of put
+  ExtentRef extent = {};        // of put_extent
 };
 
 // Bytes that an operation takes in a record.
@@ -82,8 +85,8 @@ std::size_t operation_bytes(const Operation& operation) noexcept;
 // Appends an operation to a payload under construction.
 void append_operation(std::vector<std::byte>& payload, const Operation& operation);
 
-// Reads a payload front to back. `next` is false at the end and after damage; `is_damaged` tells which. Operations
-// point into the payload.
+// Reads a payload front to back. `next` is false at the end and after damage; `is_damaged` tells
+// which. Operations point into the payload.
 class OperationReader {
  public:
   explicit OperationReader(std::span<const std::byte> payload) noexcept : rest_(payload) {}

@@ -11,15 +11,18 @@ namespace quire::pages {
 namespace {
 
 constexpr std::uint64_t kWordBits = 64;
-constexpr std::uint64_t kBackedStepBytes = 65536;        // tables get blocks in steps of this
-constexpr std::uint64_t kReturnedStepBytes = 1 << 20;    // and the ring gives them back in steps of this
+constexpr std::uint64_t kBackedStepBytes = 65536;  // tables get blocks in steps of this
+constexpr std::uint64_t kReturnedStepBytes =
+    1 << 20;  // and the ring gives them back in steps of this
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr auto kRelease = std::memory_order_release;  // a killed process has stored in program order
+constexpr auto kRelease =
+    std::memory_order_release;  // a killed process has stored in program order
 
 // Bits [from, from + count) of one word, count >= 1.
 std::uint64_t mask_of(std::uint64_t from, std::uint64_t count) noexcept {
-  const std::uint64_t ones = count == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+  const std::uint64_t ones =
+      count == kWordBits ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
   return ones << from;
 }
 
@@ -53,11 +56,13 @@ Allocator::Allocator(const AllocatorTables& tables) noexcept
     : tables_(tables), control_(*tables.control) {}
 
 std::atomic<std::uint64_t>* Allocator::words() const noexcept {
-  return reinterpret_cast<std::atomic<std::uint64_t>*>(tables_.region->base() + tables_.bitmap_offset);
+  return reinterpret_cast<std::atomic<std::uint64_t>*>(tables_.region->base() +
+                                                       tables_.bitmap_offset);
 }
 
 std::atomic<std::uint32_t>* Allocator::areas() const noexcept {
-  return reinterpret_cast<std::atomic<std::uint32_t>*>(tables_.region->base() + tables_.areas_offset);
+  return reinterpret_cast<std::atomic<std::uint32_t>*>(tables_.region->base() +
+                                                       tables_.areas_offset);
 }
 
 DeferredFree& Allocator::deferred(std::uint64_t index) const noexcept {
@@ -136,7 +141,8 @@ void Allocator::record_undo(PageRun run) {
     }
   }
   if (count >= tables_.undo_capacity) {
-    throw Error(Errc::no_space, "the transaction has taken too many scattered runs of pages; split it");
+    throw Error(Errc::no_space,
+                "the transaction has taken too many scattered runs of pages; split it");
   }
   const std::uint64_t backed = control_.undo_backed.load(kRelaxed);
   if (count >= backed) {
@@ -171,6 +177,10 @@ std::uint64_t Allocator::clear_bits(PageRun run) noexcept {
     released += given;
   });
   return released;
+}
+
+bool Allocator::has_run(std::uint64_t page_count) const noexcept {
+  return find_run(page_count).has_value();
 }
 
 void Allocator::free_now(PageRun run) { clear_bits(run); }
@@ -244,7 +254,8 @@ void Allocator::return_deferred_blocks(std::uint64_t head) {
   std::uint64_t returned = control_.deferred_returned.load(kRelaxed);
   while (returned + kStep <= head) {
     const std::uint64_t slot = returned & (tables_.deferred_capacity - 1);
-    tables_.region->release(tables_.deferred_offset + slot * sizeof(DeferredFree), kReturnedStepBytes);
+    tables_.region->release(tables_.deferred_offset + slot * sizeof(DeferredFree),
+                            kReturnedStepBytes);
     returned += kStep;
     control_.deferred_returned.store(returned, kRelease);
   }
@@ -286,7 +297,8 @@ std::optional<PageId> Allocator::find_free() const noexcept {
       page += kAreaPages;
       continue;
     }
-    const std::uint64_t used = words()[page / kWordBits].load(kRelaxed) | mask_below(page % kWordBits);
+    const std::uint64_t used =
+        words()[page / kWordBits].load(kRelaxed) | mask_below(page % kWordBits);
     if (used != ~std::uint64_t{0}) {
       const std::uint64_t found =
           page / kWordBits * kWordBits + static_cast<std::uint64_t>(std::countr_one(used));

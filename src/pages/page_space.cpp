@@ -33,7 +33,8 @@ std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
 
   const PageId copy = allocator_.allocate();
   std::byte* target = bytes_of(copy);
-  // The checksum word stays out of the copy: a checkpoint may be storing it into the source at this moment.
+  // The checksum word stays out of the copy: a checkpoint may be storing it into the source at this
+  // moment.
   constexpr std::size_t kAfterChecksum = offsetof(PageHeader, birth);
   std::memcpy(target + kAfterChecksum, source + kAfterChecksum, view_.page_bytes - kAfterChecksum);
   auto* header = reinterpret_cast<PageHeader*>(target);
@@ -78,12 +79,14 @@ void PageSpace::free_extent(const format::ExtentRef& extent) {
 }
 
 void PageSpace::end_life(PageRun run, TxnId birth, bool is_extent) {
-  if (birth > txn_) view_.corrupt(run.first.value, "the page was born after the newest transaction");
+  if (birth > txn_)
+    view_.corrupt(run.first.value, "the page was born after the newest transaction");
   if (!allocator_.is_used(run.first)) {
     view_.corrupt(run.first.value, "the page is in a tree and marked free (used twice)");
   }
-  // An extent's bytes are named by the log record of its transaction, so even one that was stored and dropped within
-  // the same transaction must stay as it is until a checkpoint has made that record superfluous (rule 5).
+  // An extent's bytes are named by the log record of its transaction, so even one that was stored
+  // and dropped within the same transaction must stay as it is until a checkpoint has made that
+  // record superfluous (rule 5).
   if (birth == txn_ && !is_extent) {
     allocator_.free_now(run);
   } else {

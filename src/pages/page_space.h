@@ -1,5 +1,6 @@
-// Writing pages: the running transaction's copy-on-write view of the file. It never changes a page that a snapshot may
-// see: pages of earlier transactions are copied to fresh ones first, and their old lives end in the deferred frees.
+// Writing pages: the running transaction's copy-on-write view of the file. It never changes a page
+// that a snapshot may see: pages of earlier transactions are copied to fresh ones first, and their
+// old lives end in the deferred frees.
 #pragma once
 
 #include <cstddef>
@@ -16,25 +17,28 @@ namespace quire::pages {
 // Threads: the writer's thread only.
 class PageSpace {
  public:
-  // `write_base` maps the same file as `view.base`. Pages with birth <= `sealed` carry checksums (they are in the last
-  // checkpoint) and are verified before they are copied, or damage would get a fresh checksum.
-  PageSpace(const PageView& view, std::byte* write_base, Allocator& allocator, TxnId txn, TxnId sealed);
+  // `write_base` maps the same file as `view.base`. Pages with birth <= `sealed` carry checksums
+  // (they are in the last checkpoint) and are verified before they are copied, or damage would get
+  // a fresh checksum.
+  PageSpace(const PageView& view, std::byte* write_base, Allocator& allocator, TxnId txn,
+            TxnId sealed);
 
   const PageView& view() const noexcept { return view_; }
   TxnId txn() const noexcept { return txn_; }
 
-  // Pages that can be allocated one by one without fail; the caller of tree operations sees to it that there are enough
-  // (see Allocator), so `create` and `writable` never run dry.
+  // Pages that can be allocated one by one without fail; the caller of tree operations sees to it
+  // that there are enough (see Allocator), so `create` and `writable` never run dry.
   std::uint64_t free_pages() const noexcept;
 
   // After the file has grown: pages below `page_count` may be read.
   void set_page_count(std::uint32_t page_count) noexcept;
 
-  // The page behind `pointer`, writable. A page of an earlier transaction is copied to a fresh one, `pointer` then
-  // names the copy and the old page is freed. Throws Errc::corrupt.
+  // The page behind `pointer`, writable. A page of an earlier transaction is copied to a fresh one,
+  // `pointer` then names the copy and the old page is freed. Throws Errc::corrupt.
   std::byte* writable(format::PagePtr& pointer, std::uint32_t level);
 
-  // A fresh page with a valid header (number, birth, kind by level, level) and everything else zero.
+  // A fresh page with a valid header (number, birth, kind by level, level) and everything else
+  // zero.
   std::byte* create(std::uint32_t level, format::PagePtr* pointer);
 
   // Ends the life of a page read by `view().read`.
@@ -43,7 +47,8 @@ class PageSpace {
   // Ends the life of an extent. Its pages are validated first. Throws Errc::corrupt.
   void free_extent(const format::ExtentRef& extent);
 
-  // Stores a value in fresh contiguous pages. Nothing when no run is long enough: the caller makes room and asks again.
+  // Stores a value in fresh contiguous pages. Nothing when no run is long enough: the caller makes
+  // room and asks again.
   std::optional<format::ExtentRef> store_extent(const std::byte* bytes, std::uint64_t size_bytes);
 
  private:

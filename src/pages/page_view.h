@@ -8,33 +8,38 @@
 
 namespace quire::pages {
 
-// Threads: any number at once; a plain value. `base` outlives it. What `read` returns stays valid and unchanged for as
-// long as the snapshot or transaction that led to the pointer lives.
+// Threads: any number at once; a plain value. `base` outlives it. What `read` returns stays valid
+// and unchanged for as long as the snapshot or transaction that led to the pointer lives.
 struct PageView {
-  const std::byte* base = nullptr;    // of the read-only mapping
+  const std::byte* base = nullptr;  // of the read-only mapping
   std::uint32_t page_bytes = 0;
-  std::uint32_t page_count = 0;       // pages the mapping may be read for; pointers beyond are damage
+  std::uint32_t page_count = 0;  // pages the mapping may be read for; pointers beyond are damage
   std::uint64_t checksum_seed = 0;
-  const char* file = "";              // for messages
+  const char* file = "";  // for messages
 
-  const std::byte* at(PageId page) const noexcept { return base + std::uint64_t{page.value} * page_bytes; }
+  const std::byte* at(PageId page) const noexcept {
+    return base + std::uint64_t{page.value} * page_bytes;
+  }
 
-  // The branch (level > 0) or leaf (level 0) that `pointer` means, after checking number, birth, kind, level, flags.
-  // The fields inside are judged by format::BranchView and format::LeafView. Throws Errc::corrupt.
+  // The branch (level > 0) or leaf (level 0) that `pointer` means, after checking number, birth,
+  // kind, level, flags. The fields inside are judged by format::BranchView and format::LeafView.
+  // Throws Errc::corrupt.
   const std::byte* read(format::PagePtr pointer, std::uint32_t level) const {
     if (pointer.page < page_count) [[likely]] {
       const std::byte* bytes = at(PageId{pointer.page});
       const auto* header = reinterpret_cast<const format::PageHeader*>(bytes);
       const auto kind = level == 0 ? format::PageKind::leaf : format::PageKind::branch;
-      if (header->page == pointer.page && static_cast<std::uint32_t>(header->birth) == pointer.birth_low &&
-          header->kind == kind && header->level == level && (header->flags & ~format::kPageFlagsKnown) == 0) [[likely]] {
+      if (header->page == pointer.page &&
+          static_cast<std::uint32_t>(header->birth) == pointer.birth_low && header->kind == kind &&
+          header->level == level && (header->flags & ~format::kPageFlagsKnown) == 0) [[likely]] {
         return bytes;
       }
     }
     reject(pointer, level);
   }
 
-  // The value behind a reference, after checking that its pages lie inside the file and hold its bytes. Does not hash.
+  // The value behind a reference, after checking that its pages lie inside the file and hold its
+  // bytes. Does not hash.
   const std::byte* extent(const format::ExtentRef& extent) const;
 
   // Why `read` or `extent` would reject what is meant; null when they would not.

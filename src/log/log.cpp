@@ -1,0 +1,141 @@
+#include "log/log.h"
+
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace quire::log {
+namespace {
+
+using format::RecordHeader;
+
+constexpr std::uint64_t round_up(std::uint64_t value) noexcept {
+  return (value + format::kRecordAlignment - 1) / format::kRecordAlignment *
+         format::kRecordAlignment;
+}
+
+// Length of a record at `offset` of the ring: a rest too short for another header is made part of
+// it.
+std::uint64_t total_bytes(const Ring& ring, std::uint64_t offset,
+                          std::size_t payload_bytes) noexcept {
+  const std::uint64_t total = round_up(sizeof(RecordHeader) + payload_bytes);
+  const std::uint64_t rest = ring.size_bytes - offset - total;
+  return rest < sizeof(RecordHeader) ? total + rest : total;
+}
+
+bool fits_before_end(const Ring& ring, std::uint64_t offset, std::size_t payload_bytes) noexcept {
+  return round_up(sizeof(RecordHeader) + payload_bytes) <= ring.size_bytes - offset;
+}
+
+// The header that stands at a position, after its lengths are known to stay inside the ring; null
+// otherwise.
+const RecordHeader* header_at(const Ring& ring, std::uint64_t position) noexcept {
+  const std::uint64_t offset = position % ring.size_bytes;
+  const std::uint64_t rest = ring.size_bytes - offset;
+  if (rest < sizeof(RecordHeader)) return nullptr;
+  const auto* record = reinterpret_cast<const RecordHeader*>(ring.read + offset);
+  if (record->lsn != position) return nullptr;
+  if (record->total_bytes < sizeof(RecordHeader) || record->total_bytes > rest) return nullptr;
+  if (record->total_bytes % format::kRecordAlignment != 0) return nullptr;
+  if (record->payload_bytes > record->total_bytes - sizeof(RecordHeader)) return nullptr;
+  return record;
+}
+
+Tail store(const Ring& ring, const Tail& tail, RecordHeader header,
+           std::span<const std::byte> payload, std::uint64_t total) noexcept {
+  std::byte* target = ring.write + tail.end.value % ring.size_bytes;
+  header.lsn = tail.end.value;
+  header.chain = tail.chain;
+  header.total_bytes = static_cast<std::uint32_t>(total);
+  header.payload_bytes = static_cast<std::uint32_t>(payload.size());
+  header.checksum = 0;
+  std::memcpy(target, &header, sizeof header);
+  if (!payload.empty()) std::memcpy(target + sizeof header, payload.data(), payload.size());
+  auto* stored = reinterpret_cast<RecordHeader*>(target);
+  stored->checksum = format::record_checksum(stored, ring.seed);
+  return {Lsn{tail.end.value + total}, stored->checksum};
+}
+
+}  // namespace
+
+std::uint64_t bytes_to_append(const Ring& ring, Lsn end, std::size_t payload_bytes) noexcept {
+  const std::uint64_t offset = end.value % ring.size_bytes;
+  const std::uint64_t pad =
+      fits_before_end(ring, offset, payload_bytes) ? 0 : ring.size_bytes - offset;
+  if (pad != 0 && !fits_before_end(ring, 0, payload_bytes)) return UINT64_MAX;
+  return pad + total_bytes(ring, pad != 0 ? 0 : offset, payload_bytes);
+}
+
+Tail append(const Ring& ring, const Tail& tail, const RecordHeader& header,
+            std::span<const std::byte> payload) noexcept {
+  Tail at = tail;
+  if (!fits_before_end(ring, at.end.value % ring.size_bytes, payload.size())) {
+    RecordHeader pad = header;
+    pad.flags = format::kRecordPad;
+    at = store(ring, at, pad, {}, ring.size_bytes - at.end.value % ring.size_bytes);
+  }
+  const std::uint64_t offset = at.end.value % ring.size_bytes;
+  QUIRE_ASSERT(fits_before_end(ring, offset, payload.size()));
+  return store(ring, at, header, payload, total_bytes(ring, offset, payload.size()));
+}
+
+bool erase_record(const Ring& ring, Lsn end) noexcept {
+  if (header_at(ring, end.value) == nullptr) return false;
+  std::memset(ring.write + end.value % ring.size_bytes, 0, sizeof(RecordHeader));
+  return true;
+}
+
+Scanner::Scanner(const Ring& ring, const Tail& from, std::uint32_t epoch, TxnId txn) noexcept
+    : ring_(ring),
+      tail_(from),
+      txn_(txn),
+      epoch_(epoch),
+      limit_(from.end.value + ring.size_bytes),
+      before_tail_(from),
+      before_txn_(txn) {}
+
+const RecordHeader* Scanner::proven_record() const noexcept {
+  const RecordHeader* record = header_at(ring_, tail_.end.value);
+  if (record == nullptr || record->epoch != epoch_ || record->chain != tail_.chain) return nullptr;
+  if (tail_.end.value + record->total_bytes > limit_) return nullptr;
+  if (record->previous_txn != txn_.value) return nullptr;
+  if (record->checksum != format::record_checksum(record, ring_.seed)) return nullptr;
+  return record;
+}
+
+const RecordHeader* Scanner::next() noexcept {
+  before_tail_ = tail_;
+  before_txn_ = txn_;
+  for (;;) {
+    const RecordHeader* record = proven_record();
+    if (record == nullptr) {
+      tail_ = before_tail_;  // a pad without its record is no progress
+      return nullptr;
+    }
+    tail_ = {Lsn{tail_.end.value + record->total_bytes}, record->checksum};
+    if ((record->flags & format::kRecordPad) != 0) continue;
+    txn_ = TxnId{record->txn};
+    return record;
+  }
+}
+
+void Scanner::reject_last() noexcept {
+  tail_ = before_tail_;
+  txn_ = before_txn_;
+}
+
+std::span<const std::byte> payload_of(const RecordHeader* record) noexcept {
+  return {reinterpret_cast<const std::byte*>(record + 1), record->payload_bytes};
+}
+
+bool has_durable_record_behind(const Ring& ring, Lsn end, std::uint32_t epoch) noexcept {
+  const std::uint64_t limit = end.value + ring.size_bytes;
+  for (std::uint64_t position = end.value; position < limit; position += format::kRecordAlignment) {
+    const RecordHeader* record = header_at(ring, position);
+    if (record == nullptr || record->epoch != epoch || record->durable <= end.value) continue;
+    if (record->checksum == format::record_checksum(record, ring.seed)) return true;
+  }
+  return false;
+}
+
+}  // namespace quire::log

@@ -1,0 +1,94 @@
+// The redo log: a ring of records in the data file. Positions (LSNs) never restart; position p
+// stands at byte p mod size of the ring. A record never straddles the ring's end: a pad record
+// fills it up.
+//
+// Threads: append and erase by the holder of the writer lock; reading what was published to the
+// reader's thread.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/id.h"
+#include "format/record.h"
+
+namespace quire::log {
+
+// Where the ring is mapped. `write` is null for those who only read.
+struct Ring {
+  const std::byte* read = nullptr;
+  std::byte* write = nullptr;
+  std::uint64_t size_bytes = 0;  // a multiple of 4096
+  std::uint64_t seed = 0;        // of the checksums
+};
+
+// The end of a log: where the next record goes and what it has to continue.
+struct Tail {
+  Lsn end;
+  std::uint64_t chain = 0;  // checksum of the last record
+};
+
+// Largest payload that a record may have: longer transactions become checkpoints.
+inline constexpr std::size_t kPayloadBytesMax = std::size_t{8} << 20;
+
+// Bytes of the ring that a record with this payload takes when appended at `end`, padding included.
+std::uint64_t bytes_to_append(const Ring& ring, Lsn end, std::size_t payload_bytes) noexcept;
+
+// Appends one record; the caller has made sure that it overwrites nothing that recovery still
+// needs. Of `header`, epoch, flags, txn, previous_txn and durable count. Returns the new tail; the
+// record counts once that is published.
+Tail append(const Ring& ring, const Tail& tail, const format::RecordHeader& header,
+            std::span<const std::byte> payload) noexcept;
+
+// Makes a whole record that stands at `end` unreadable (it was left by a transaction that never
+// committed). False when none stands there.
+bool erase_record(const Ring& ring, Lsn end) noexcept;
+
+// Calls a range of the ring's bytes [from, to) by its one or two pieces inside the ring.
+template <typename Visit>
+void for_pieces(const Ring& ring, Lsn from, Lsn to, Visit visit) {
+  std::uint64_t at = from.value;
+  while (at < to.value) {
+    const std::uint64_t offset = at % ring.size_bytes;
+    const std::uint64_t piece_bytes = std::min(to.value - at, ring.size_bytes - offset);
+    visit(offset, piece_bytes);
+    at += piece_bytes;
+  }
+}
+
+// Reads records one after the other, up to the first that does not prove itself (rule 2).
+class Scanner {
+ public:
+  // `txn` is the transaction before the first record.
+  Scanner(const Ring& ring, const Tail& from, std::uint32_t epoch, TxnId txn) noexcept;
+
+  // The next record; null at the end. Valid until the ring is overwritten there. Pads are skipped.
+  const format::RecordHeader* next() noexcept;
+
+  // Takes the record that `next` returned last back: the log ends before it.
+  void reject_last() noexcept;
+
+  Tail tail() const noexcept { return tail_; }
+  TxnId txn() const noexcept { return txn_; }
+
+ private:
+  const format::RecordHeader* proven_record() const noexcept;
+
+  Ring ring_;
+  Tail tail_;
+  TxnId txn_;
+  std::uint32_t epoch_;
+  std::uint64_t limit_;  // the ring holds no more than this position
+  Tail before_tail_;
+  TxnId before_txn_;
+};
+
+std::span<const std::byte> payload_of(const format::RecordHeader* record) noexcept;
+
+// A record of this epoch that stands behind `end` and was appended when more than `end` was
+// durable: proof that the log is damaged before it, not ended (rule 15).
+bool has_durable_record_behind(const Ring& ring, Lsn end, std::uint32_t epoch) noexcept;
+
+}  // namespace quire::log

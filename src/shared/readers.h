@@ -1,0 +1,70 @@
+// Who is attached and which states they read: process slots and reader slots.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "shared/region.h"
+
+namespace quire::shared {
+
+struct RegisteredReader {
+  std::uint64_t pid = 0;
+  std::string command;
+  TxnId txn;
+};
+
+// This process's place in the region, and its registered snapshots.
+//
+// Threads: any. Slots are kept by the process after use, so that registering rarely claims one.
+class Readers {
+ public:
+  // Claims a process slot and clears what a dead predecessor left in it. Throws Errc::no_space.
+  explicit Readers(Region& region);
+  ~Readers();
+  Readers(const Readers&) = delete;
+  Readers& operator=(const Readers&) = delete;
+
+  std::uint32_t process_index() const noexcept { return process_; }
+
+  // Registers a snapshot at the newest published transaction (rule 8) and returns its slot; `txn`
+  // is what it pins.
+  std::uint32_t enter(TxnId* txn);
+
+  // Moves a registered snapshot on to the newest published transaction.
+  TxnId move_on(std::uint32_t slot) noexcept;
+
+  void leave(std::uint32_t slot) noexcept;
+
+  // Appends every registered transaction of every living process, and clears the slots of dead
+  // ones. The caller has read `published` before (rule 1).
+  void collect(std::vector<TxnId>& pins);
+
+  // For humans: what `collect` would find.
+  std::vector<RegisteredReader> list() const;
+  std::uint64_t process_count() const;
+
+  // In a forked child: the region is not mapped there.
+  void abandon_after_fork() noexcept { abandoned_ = true; }
+
+  // True when the process in that slot is alive (this one is).
+  bool is_alive(std::uint32_t process) const;
+
+ private:
+  std::uint32_t claim();
+  bool try_claim(std::uint32_t index) noexcept;
+  void clear_slots_of(std::uint32_t process) noexcept;
+  void introduce() noexcept;
+
+  Region& region_;
+  std::uint32_t process_ = 0;
+  bool abandoned_ = false;
+  std::mutex mutex_;
+  std::uint32_t owned_count_ = 0;    // slots that this process has claimed ...
+  std::vector<std::uint32_t> idle_;  // ... and those of them that it does not use at the moment
+};
+
+}  // namespace quire::shared

@@ -1,0 +1,212 @@
+#include "shared/region.h"
+
+#include <quire/error.h>
+
+#include <chrono>
+#include <cstring>
+#include <new>
+#include <random>
+#include <thread>
+
+#include "base/assert.h"
+#include "storage/byte_lock.h"
+
+namespace quire::shared {
+namespace {
+
+using storage::LockMode;
+using storage::try_lock_byte;
+using storage::unlock_byte;
+
+constexpr int kMixedSightingsMax = 40;  // a mixed picture that lasts this long is no passing state
+
+void pause_randomly() {
+  static thread_local std::minstd_rand random{std::random_device{}()};
+  const auto pause = std::uniform_int_distribution<int>{500, 2000}(random);
+  std::this_thread::sleep_for(std::chrono::microseconds(pause));
+}
+
+std::uint32_t libc_kind() noexcept {
+#ifdef __GLIBC__
+  return 1;
+#else
+  return 2;
+#endif
+}
+
+RegionHeader header_for(const storage::DataFile& data) noexcept {
+  RegionHeader header = {};
+  header.magic = kRegionMagic;
+  header.layout_version = kLayoutVersion;
+  header.word_bytes = sizeof(void*);
+  header.mutex_bytes = sizeof(pthread_mutex_t);
+  header.libc = libc_kind();
+  header.data_device = data.identity().device;
+  header.data_inode = data.identity().inode;
+  return header;
+}
+
+void initialise_mutex(pthread_mutex_t& mutex) {
+  pthread_mutexattr_t attributes;
+  int failed = pthread_mutexattr_init(&attributes);
+  failed |= pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  failed |= pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  failed |= pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+  failed |= pthread_mutex_init(&mutex, &attributes);
+  pthread_mutexattr_destroy(&attributes);
+  if (failed != 0) throw Error(Errc::io, "the system has no robust process-shared mutexes");
+}
+
+}  // namespace
+
+std::filesystem::path region_path(const std::filesystem::path& data_path) {
+  std::filesystem::path path = data_path;
+  path += ".lock";
+  return path;
+}
+
+Region::Region(const storage::DataFile& data)
+    : data_(data), file_(region_path(data.path()), data.lock_descriptor()) {
+  int mixed_sightings = 0;
+  for (;;) {
+    const Attempt attempt = try_attach();
+    if (attempt == Attempt::alone || attempt == Attempt::joined) return;
+    if (attempt != Attempt::again && ++mixed_sightings >= kMixedSightingsMax) {
+      throw Error(Errc::busy,
+                  attempt == Attempt::replaced_lock
+                      ? file_.path().string() +
+                            ": the lock file of a running database was removed or replaced (or "
+                            "the database is open under another name of the file); close it "
+                            "everywhere, then open it again"
+                      : data_.path().string() +
+                            ": the data file was replaced while in use; close the database "
+                            "everywhere, then open it again");
+    }
+    if (attempt == Attempt::again) mixed_sightings = 0;
+    pause_randomly();
+  }
+}
+
+// A process that dies or throws here drops its locks with its descriptors; the next one starts
+// over.
+Region::Attempt Region::try_attach() {
+  if (!try_lock_byte(data_.lock_descriptor(), kAttachedByte, LockMode::exclusive))
+    return try_join();
+  if (!try_lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::exclusive)) {
+    unlock_byte(data_.lock_descriptor(), kAttachedByte);
+    return Attempt::replaced_data;
+  }
+  initialise();
+  return Attempt::alone;
+}
+
+Region::Attempt Region::try_join() {
+  if (!try_lock_byte(data_.lock_descriptor(), kAttachedByte, LockMode::shared))
+    return Attempt::again;
+  Attempt result = Attempt::again;
+  if (try_lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::exclusive)) {
+    // Nobody is attached to this lock file though somebody is attached to the data file.
+    result = Attempt::replaced_lock;
+  } else if (try_lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::shared)) {
+    require_same_kind();
+    if (file_.base() == nullptr) file_.map(kRegionBytes);
+    if (control().ready.load(std::memory_order_acquire) == 1) return Attempt::joined;
+  }
+  unlock_byte(file_.lock_descriptor(), kAttachedByte);
+  unlock_byte(data_.lock_descriptor(), kAttachedByte);
+  return result;
+}
+
+void Region::require_same_kind() const {
+  RegionHeader found = {};
+  const RegionHeader expected = header_for(data_);
+  file_.read(0, reinterpret_cast<std::byte*>(&found), sizeof found);
+  if (found.magic == 0) return;  // about to be initialised: not ready
+  if (found.data_inode != expected.data_inode || found.data_device != expected.data_device) {
+    throw Error(Errc::busy,
+                file_.path().string() + ": belongs to another data file that is in use");
+  }
+  if (std::memcmp(&found, &expected, sizeof found) != 0) {
+    throw Error(
+        Errc::wrong_version,
+        file_.path().string() +
+            ": the database is in use by processes with another quire version, C library or word "
+            "size; close it there or use the same build");
+  }
+}
+
+void Region::initialise() {
+  alone_ = true;
+  RegionHeader before = {};
+  file_.read(0, reinterpret_cast<std::byte*>(&before), sizeof before);
+  const RegionHeader header = header_for(data_);
+  was_missing_ = std::memcmp(&before, &header, sizeof before) != 0;
+  if (!was_missing_) {
+    std::uint32_t words[2] = {};
+    static_assert(offsetof(Control, poisoned_before) ==
+                  offsetof(Control, poisoned) + sizeof words[0]);
+    file_.read(kControlOffset + offsetof(Control, poisoned), reinterpret_cast<std::byte*>(words),
+               sizeof words);
+    was_poisoned_ = words[0] != 0 || words[1] != 0;
+  }
+  file_.reset(kRegionBytes);
+  if (file_.base() == nullptr) file_.map(kRegionBytes);
+  file_.ensure(0, kFixedBytes);
+  initialise_mutex(control().writer_mutex);
+  // Poison must outlive a death in here: it is forgotten only by `open_to_others`.
+  control().poisoned_before.store(was_poisoned_ ? 1 : 0, std::memory_order_release);
+  std::memcpy(file_.base(), &header, sizeof header);
+}
+
+void Region::open_to_others() {
+  QUIRE_ASSERT(alone_);
+  control().poisoned_before.store(0, std::memory_order_relaxed);
+  control().ready.store(1, std::memory_order_release);
+  alone_ = false;
+  storage::lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::shared);
+  storage::lock_byte(data_.lock_descriptor(), kAttachedByte, LockMode::shared);
+}
+
+bool Region::close_to_others() {
+  QUIRE_ASSERT(!alone_);
+  control().closing.fetch_add(1);
+  // Two closers that hold their shared locks stop each other: the one whose patience ends first
+  // leaves, the other wins.
+  std::random_device random;
+  const int patience = std::uniform_int_distribution<int>{1, 8}(random);
+  bool last = false;
+  for (int attempt = 0; !last && attempt < patience; ++attempt) {
+    if (attempt > 0) pause_randomly();
+    last = try_lock_byte(data_.lock_descriptor(), kAttachedByte, LockMode::exclusive);
+    if (!last && control().closing.load() < 2) break;
+  }
+  control().closing.fetch_sub(1);
+  if (!last) return false;
+  if (!try_lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::exclusive)) {
+    storage::lock_byte(data_.lock_descriptor(), kAttachedByte, LockMode::shared);
+    return false;
+  }
+  alone_ = true;
+  control().ready.store(0, std::memory_order_release);
+  return true;
+}
+
+Region::~Region() = default;
+
+Control& Region::control() const noexcept {
+  return *reinterpret_cast<Control*>(file_.base() + kControlOffset);
+}
+
+StateSlot& Region::state(std::uint64_t txn) const noexcept {
+  return reinterpret_cast<StateSlot*>(file_.base() + kStatesOffset)[txn % kStateCount];
+}
+
+ProcessSlot& Region::process(std::uint64_t index) const noexcept {
+  return reinterpret_cast<ProcessSlot*>(file_.base() + kProcessSlotsOffset)[index];
+}
+
+ReaderSlot& Region::reader(std::uint64_t index) const noexcept {
+  return reinterpret_cast<ReaderSlot*>(file_.base() + kReaderSlotsOffset)[index];
+}
+
+}  // namespace quire::shared

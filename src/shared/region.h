@@ -1,0 +1,71 @@
+// Attaching to the shared region: who is alone initialises and recovers, who is not joins.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "shared/layout.h"
+#include "storage/data_file.h"
+#include "storage/region_file.h"
+
+namespace quire::shared {
+
+// Threads: attach and detach by one thread; everything else any.
+class Region {
+ public:
+  // Opens `<data file>.lock` and takes part: either `alone()` is true, the region is mapped, zeroed
+  // and marked not ready, and everybody else waits until `open_to_others` or destruction; or it was
+  // joined and is ready. Throws Errc::busy (lock file or data file was replaced or removed while in
+  // use), wrong_version (another kind of process made it), no_space, io.
+  explicit Region(const storage::DataFile& data);
+
+  // Gives up all locks; a region that was not opened to others is initialised anew by the next
+  // process.
+  ~Region();
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+
+  bool alone() const noexcept { return alone_; }
+
+  // Facts about the life before, valid while alone: the poison word was set; there was no region at
+  // all.
+  bool was_poisoned() const noexcept { return was_poisoned_; }
+  bool was_missing() const noexcept { return was_missing_; }
+
+  // Ends the exclusive phase: marks the region ready and lets others join.
+  void open_to_others();
+
+  // Tries to become alone again, as the last process to leave: true, and others wait until
+  // destruction.
+  [[nodiscard]] bool close_to_others();
+
+  std::string path() const { return file_.path().string(); }
+  Control& control() const noexcept;
+  StateSlot& state(std::uint64_t txn) const noexcept;
+  ProcessSlot& process(std::uint64_t index) const noexcept;
+  ReaderSlot& reader(std::uint64_t index) const noexcept;
+  storage::RegionFile& file() noexcept { return file_; }
+  int lock_descriptor() const noexcept { return file_.lock_descriptor(); }
+
+  // In a forked child.
+  void abandon_after_fork() noexcept { file_.abandon_after_fork(); }
+
+ private:
+  enum class Attempt { alone, joined, again, replaced_lock, replaced_data };
+  Attempt try_attach();
+  Attempt try_join();
+  void initialise();
+  void require_same_kind() const;
+
+  const storage::DataFile& data_;
+  storage::RegionFile file_;
+  bool alone_ = false;
+  bool was_poisoned_ = false;
+  bool was_missing_ = false;
+};
+
+// Path of the lock file that belongs to a data file.
+std::filesystem::path region_path(const std::filesystem::path& data_path);
+
+}  // namespace quire::shared

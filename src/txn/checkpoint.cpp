@@ -1,0 +1,342 @@
+#include "txn/checkpoint.h"
+
+#include <quire/error.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+#include "base/assert.h"
+#include "format/space_map.h"
+#include "txn/meta_store.h"
+#include "txn/repair.h"
+#include "txn/seal.h"
+#include "txn/space.h"
+
+namespace quire::txn {
+namespace {
+
+using shared::CheckpointStage;
+using shared::CheckpointWords;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+constexpr std::uint64_t kLogBytesFew =
+    64 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
+
+format::StoredRun stored(PageRun run) noexcept { return {run.first.value, run.page_count}; }
+PageRun page_run(std::uint64_t packed) noexcept {
+  const shared::Run run = shared::unpack_run(packed);
+  return {PageId{run.first_page}, run.page_count};
+}
+
+// Puts a run into the first empty place of a list in the region.
+void note(std::array<std::atomic<std::uint64_t>, shared::kCheckpointRuns>& list,
+          PageRun run) noexcept {
+  for (auto& place : list) {
+    if (place.load() != 0) continue;
+    place.store(shared::pack_run({run.first.value, run.page_count}), std::memory_order_release);
+    return;
+  }
+  QUIRE_ASSERT(false);
+}
+
+void clear_list(std::array<std::atomic<std::uint64_t>, shared::kCheckpointRuns>& list) noexcept {
+  for (auto& place : list) place.store(0, std::memory_order_release);
+}
+
+void give_back_list(
+    Store& store, std::array<std::atomic<std::uint64_t>, shared::kCheckpointRuns>& list) noexcept {
+  for (auto& place : list) {
+    if (const std::uint64_t packed = place.load(); packed != 0)
+      store.allocator().give_back(page_run(packed));
+  }
+  clear_list(list);
+}
+
+void abandon(Store& store) {
+  CheckpointWords& words = store.control().checkpoint;
+  give_back_list(store, words.acquired);
+  clear_list(words.replaced);
+  words.pending.store(0, std::memory_order_release);
+  words.stage.store(CheckpointStage::none, std::memory_order_release);
+}
+
+void release_replaced(Store& store) {
+  CheckpointWords& words = store.control().checkpoint;
+  give_back_list(store, words.replaced);
+  words.stage.store(CheckpointStage::none, std::memory_order_release);
+}
+
+// A log that fills up soon makes checkpoints frequent: it doubles, within what the amount of data
+// justifies.
+bool wants_larger_log(Store& store) {
+  const std::uint64_t data_bytes =
+      (store.allocator().file_pages() - store.allocator().free_pages()) * store.facts().page_bytes;
+  const std::uint64_t limit_bytes = std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
+  return store.ring().size_bytes * 2 <= limit_bytes;
+}
+
+// A run for the new metas to name, grown for when there is none.
+PageRun acquire(Store& store, std::uint32_t page_count) {
+  CheckpointWords& words = store.control().checkpoint;
+  const auto announce = [&](PageRun run) { note(words.acquired, run); };
+  auto first = store.allocator().take_run(page_count, announce);
+  if (!first) {
+    grow_file(store, page_count);
+    first = store.allocator().take_run(page_count, announce);
+  }
+  QUIRE_ASSERT(first.has_value());
+  return {*first, page_count};
+}
+
+// What a checkpoint is about to name.
+struct Plan {
+  TxnId txn;
+  State state;
+  bool commits = false;       // it is the commit of `txn` (rule 11)
+  bool may_move_log = false;  // the writer lock is held to the end
+  bool new_epoch = false;
+  bool clean = false;
+};
+
+// One checkpoint from capture to finish. The caller holds the checkpoint lock, and the writer lock
+// for `capture`.
+class Checkpoint {
+ public:
+  Checkpoint(Store& store, const Plan& plan)
+      : store_(store), words_(store.control().checkpoint), plan_(plan) {}
+
+  void capture() {
+    QUIRE_ASSERT(words_.stage.load() == CheckpointStage::none);
+    words_.holds_writer_lock.store(plan_.commits ? 1 : 0, std::memory_order_release);
+    words_.pending.store(plan_.txn.value, std::memory_order_release);
+    words_.stage.store(CheckpointStage::sealing, std::memory_order_release);
+    try {
+      const format::MetaChoice newest = store_.read_metas();
+      first_slot_ = 1 - newest.slot;
+      meta_ = newest.meta;
+      fill_meta();
+      if (plan_.may_move_log) move_log_if_small();
+      place_map();
+      fill_map();
+    } catch (...) {
+      abandon(store_);
+      throw;
+    }
+  }
+
+  void write_out() {
+    const std::uint32_t intent =
+        store_.control().checkpoint_intent.exchange(store_.readers().process_index() + 1);
+    if (intent != 0) redirty_file(store_);
+    seal(store_, plan_.state, store_.checkpointed());
+    seal_map();
+    if (const auto error = store_.data().flush_all()) store_.poison(error, "flushing a checkpoint");
+    store_.require_healthy();
+    announce_meta(store_, meta_, first_slot_);
+    complete_checkpoint(store_);
+    store_.control().checkpoint_intent.store(0);
+  }
+
+ private:
+  void fill_meta() {
+    meta_.sequence += 1;
+    meta_.checkpoint += 1;
+    meta_.txn = plan_.txn.value;
+    meta_.id_base = plan_.txn.value;
+    meta_.catalogue = plan_.state.catalogue;
+    meta_.default_table = plan_.state.default_table;
+    meta_.next_table_id = static_cast<std::uint32_t>(plan_.state.next_table_id);
+    meta_.log_start = plan_.state.log_end.value;
+    meta_.log_chain = plan_.state.log_chain;
+    meta_.clean = plan_.clean ? 1 : 0;
+    if (plan_.new_epoch) meta_.epoch += 1;
+  }
+
+  void move_log_if_small() {
+    if (!wants_larger_log(store_)) return;
+    const std::uint64_t page_bytes = store_.facts().page_bytes;
+    const PageRun run = acquire(store_, meta_.log.page_count * 2);
+    if (const auto error =
+            store_.data().write_zeros(run.first.value * page_bytes, run.page_count * page_bytes)) {
+      store_.poison(error, "writing a larger log");
+    }
+    note(words_.replaced, {PageId{meta_.log.first_page}, meta_.log.page_count});
+    meta_.log = stored(run);
+    meta_.log_start = (meta_.log_start + page_bytes - 1) / page_bytes * page_bytes;
+  }
+
+  void place_map() {
+    const std::uint32_t page_bytes = store_.facts().page_bytes;
+    meta_.current_map = 1 - meta_.current_map;
+    format::StoredRun& map = meta_.map[meta_.current_map];
+    const auto needed = [&] {
+      return format::map_pages_needed(store_.allocator().file_pages(), page_bytes);
+    };
+    if (map.page_count < needed()) {
+      // Twice what is needed, so that it is not outgrown at once, also not by the growth that
+      // making it may take.
+      note(words_.replaced, {PageId{map.first_page}, map.page_count});
+      map = stored(acquire(store_, static_cast<std::uint32_t>(needed() * 2)));
+    }
+    QUIRE_ASSERT(map.page_count >= needed());
+    meta_.page_count = store_.allocator().file_pages();
+  }
+
+  // The map of K: what is in use, less what only older snapshots need, less what the running
+  // transaction has taken.
+  void fill_map() {
+    const auto words = store_.allocator().bitmap_words();
+    const std::uint64_t words_per_page = format::map_page_bits(store_.facts().page_bytes) / 64;
+    const format::StoredRun& map = meta_.map[meta_.current_map];
+    for (std::uint32_t index = 0; index < map.page_count; ++index) {
+      std::uint64_t* target = format::map_words(map_page(index));
+      for (std::uint64_t word = 0; word < words_per_page; ++word) {
+        const std::uint64_t source = index * words_per_page + word;
+        target[word] = source < words.size() ? words[source].load(std::memory_order_relaxed) : 0;
+      }
+    }
+    store_.allocator().for_each_deferred(
+        plan_.state.deferred_tail, [&](const pages::DeferredFree& entry) {
+          clear_in_map({PageId{entry.first_page}, entry.page_count});
+        });
+    if (!plan_.commits) store_.allocator().for_each_taken([&](PageRun run) { clear_in_map(run); });
+    for (auto& place : words_.replaced) {
+      if (const std::uint64_t packed = place.load(); packed != 0) clear_in_map(page_run(packed));
+    }
+  }
+
+  void clear_in_map(PageRun run) noexcept {
+    const std::uint64_t bits_per_page = format::map_page_bits(store_.facts().page_bytes);
+    for (std::uint64_t page = run.first.value;
+         page < std::uint64_t{run.first.value} + run.page_count; ++page) {
+      std::uint64_t* words =
+          format::map_words(map_page(static_cast<std::uint32_t>(page / bits_per_page)));
+      const std::uint64_t bit = page % bits_per_page;
+      words[bit / 64] &= ~(std::uint64_t{1} << bit % 64);
+    }
+  }
+
+  void seal_map() {
+    const format::StoredRun& map = meta_.map[meta_.current_map];
+    for (std::uint32_t index = 0; index < map.page_count; ++index) {
+      format::seal_map_page(map_page(index), PageId{map.first_page + index}, index,
+                            meta_.checkpoint, store_.facts().page_bytes,
+                            store_.facts().checksum_seed);
+    }
+  }
+
+  std::byte* map_page(std::uint32_t index) const noexcept {
+    const std::uint64_t page = std::uint64_t{meta_.map[meta_.current_map].first_page} + index;
+    return store_.data().write_base() + page * store_.facts().page_bytes;
+  }
+
+  Store& store_;
+  CheckpointWords& words_;
+  Plan plan_;
+  format::Meta meta_;
+  int first_slot_ = 0;
+};
+
+// What is left to do once nobody else holds the checkpoint lock.
+void settle_locked(Store& store) {
+  const CheckpointStage stage = store.control().checkpoint.stage.load(std::memory_order_acquire);
+  if (stage == CheckpointStage::sealing) abandon(store);
+  if (stage == CheckpointStage::meta_stored) {
+    store.require_healthy();
+    complete_checkpoint(store);
+  }
+  if (store.control().checkpoint.stage.load() == CheckpointStage::releasing)
+    release_replaced(store);
+}
+
+Plan plan_for_visible(Store& store) {
+  Plan plan;
+  plan.txn = store.visible();
+  plan.state = store.visible_state();
+  return plan;
+}
+
+bool log_is_filling(const Store& store) {
+  State state;
+  if (!store.load_state(store.visible(), state))
+    return false;  // commits rush by: the next one asks again
+  return state.log_end.value - store.control().log_start.load() > store.ring().size_bytes / 4 * 3;
+}
+
+// A checkpoint under the writer lock from beginning to end. Failing before its meta was stored, it
+// leaves no trace.
+void run_exclusively(Store& store, Plan plan) {
+  const std::lock_guard flush_lock(store.flush_lock());
+  plan.may_move_log = true;
+  Checkpoint run(store, plan);
+  run.capture();
+  if (plan.commits) store.store_state(plan.txn, plan.state);
+  try {
+    run.write_out();
+  } catch (...) {
+    if (store.control().checkpoint.stage.load() == CheckpointStage::sealing) abandon(store);
+    throw;
+  }
+  settle_locked(store);
+}
+
+}  // namespace
+
+void checkpoint(Store& store, bool mark_clean) {
+  WriterHold writer(store);
+  const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+  settle_locked(store);
+  Plan plan = plan_for_visible(store);
+  plan.clean = mark_clean;
+  const bool is_marked = !mark_clean || store.control().clean.load() == 1;
+  if (plan.txn == store.checkpointed() && is_marked) return;
+  Checkpoint run(store, plan);
+  run.capture();
+  writer.release();
+  run.write_out();
+}
+
+void checkpoint_by_writer(Store& store) {
+  const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+  settle_locked(store);
+  if (store.visible() > store.checkpointed()) run_exclusively(store, plan_for_visible(store));
+}
+
+void checkpoint_if_due(Store& store) {
+  if (!log_is_filling(store)) return;
+  WriterHold writer(store, std::try_to_lock);
+  if (!writer.holds()) return;
+  const std::unique_lock checkpoint_lock(store.checkpoint_lock(), std::try_to_lock);
+  if (!checkpoint_lock.owns_lock()) return;
+  settle_locked(store);
+  if (!log_is_filling(store)) return;
+  if (wants_larger_log(store)) {
+    run_exclusively(store, plan_for_visible(store));
+    return;
+  }
+  Checkpoint run(store, plan_for_visible(store));
+  run.capture();
+  writer.release();
+  run.write_out();
+}
+
+void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch) {
+  const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+  settle_locked(store);
+  run_exclusively(store, {.txn = txn, .state = state, .commits = true, .new_epoch = new_epoch});
+}
+
+void settle_checkpoint(Store& store) {
+  const CheckpointWords& words = store.control().checkpoint;
+  const CheckpointStage stage = words.stage.load(std::memory_order_acquire);
+  if (stage == CheckpointStage::releasing) {
+    release_replaced(store);
+  } else if (stage != CheckpointStage::none && words.holds_writer_lock.load() == 1) {
+    // It ran under the writer lock, which is ours now: its owner is dead or has failed.
+    const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+    settle_locked(store);
+  }
+}
+
+}  // namespace quire::txn

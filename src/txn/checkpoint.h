@@ -1,0 +1,39 @@
+// Checkpoints: the tree pages of one commit, made durable and named by both metas, so that recovery
+// starts there.
+//
+//   none ── capture ──► sealing ── flush of everything returned 0 ──► meta_stored ── both metas
+//   durable ──► releasing
+//    ▲                     │ died or failed: abandoned                      │ died: completed │
+//    └─────────────────────┴────────────────────────────────────────────────┴── a writer released
+//    the rest ◄───┘
+//
+// Locks: capture needs the writer lock and the checkpoint lock; the rest only the checkpoint lock,
+// so that writers go on meanwhile, unless the checkpoint changes the log or is itself a commit.
+#pragma once
+
+#include "txn/store.h"
+
+namespace quire::txn {
+
+// Checkpoints the newest commit and waits for it. With `mark_clean` the metas say that nothing
+// follows: only for the last process, which is alone. Throws Errc::poisoned, corrupt, no_space, io.
+void checkpoint(Store& store, bool mark_clean = false);
+
+// The same for a caller that holds the writer lock, also in the middle of its transaction.
+void checkpoint_by_writer(Store& store);
+
+// Runs a checkpoint when the log is three quarters full and nobody else is at it. The caller holds
+// no lock.
+void checkpoint_if_due(Store& store);
+
+// Commits `txn`, whose changes are in no log record, as a checkpoint; the caller holds the writer
+// lock. After it returns, `txn` is visible, published and durable. `new_epoch` (recovery) makes
+// older records void.
+void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch = false);
+
+// Completes or abandons the checkpoint of a writer that died or failed, releases what a finished
+// one replaced (rules 12, 13). The caller holds the writer lock. A checkpoint that runs without the
+// writer lock is left to its owner; should that one be dead, the next checkpoint settles it.
+void settle_checkpoint(Store& store);
+
+}  // namespace quire::txn

@@ -1,0 +1,124 @@
+// How a transaction becomes everybody's. In the order of the rules:
+//
+//   1  the changed tables' roots go into the catalogue, by copy-on-write like everything else
+//   2  the record goes to the end of the log, the state record into its slot: void until named by
+//   `visible` 3  visible = txn: the commit point (rule 11); the writer lock is released 4  full:
+//   the log is flushed, by us or by somebody else for us, and P and D pass this commit (rules 3,
+//   10)
+//
+// A transaction too large for a record is committed by a checkpoint instead.
+#include <quire/error.h>
+
+#include <mutex>
+
+#include "txn/checkpoint.h"
+#include "txn/flush.h"
+#include "txn/meta_store.h"
+#include "txn/transaction.h"
+
+namespace quire::txn {
+
+void Transaction::commit(Durability durability) {
+  require_usable();
+  if (!has_changes()) {
+    undo();
+    return;
+  }
+  try {
+    write_catalogue();
+    base_ = store_.visible_state();  // a checkpoint in the middle may have moved the log
+    state_.log_end = base_.log_end;
+    if (!fits_log()) {
+      const std::lock_guard running_checkpoint_ends(store_.checkpoint_lock());
+    }
+    state_.page_count = store_.allocator().file_pages();
+    state_.deferred_tail = store_.allocator().deferred_tail();
+    if (fits_log()) {
+      commit_by_record(durability);
+    } else {
+      state_.newest_full = txn_;
+      commit_by_checkpoint(store_, txn_, state_);
+      durability = Durability::full;
+    }
+  } catch (...) {
+    undo();
+    throw;
+  }
+  store_.allocator().end();
+  hold_.reset();
+  if (durability == Durability::full) {
+    flush_until(store_, state_.log_end);
+  } else if (store_.published() >= base_.newest_full) {
+    raise(store_.control().published, txn_.value);
+  } else {
+    flush_until(store_, state_.log_end);
+  }
+  checkpoint_if_due(store_);
+}
+
+bool Transaction::has_changes() const noexcept {
+  for (const auto& [name, table] : tables_) {
+    if (table.is_changed) return true;
+  }
+  return false;
+}
+
+void Transaction::write_catalogue() {
+  for (auto& [name, table] : tables_) {
+    if (!table.is_changed) continue;
+    if (name.empty()) {
+      state_.default_table = table.tree;
+      continue;
+    }
+    room_for_one(state_.catalogue);
+    if (table.exists) {
+      const format::TableRecord record{.tree = table.tree, .table_id = table.table_id};
+      const std::string_view bytes(reinterpret_cast<const char*>(&record), sizeof record);
+      btree::put(space_, state_.catalogue, name, {bytes, nullptr}, btree::PutMode::upsert);
+    } else if (table.existed) {
+      btree::erase(space_, state_.catalogue, name);
+    }
+  }
+}
+
+bool Transaction::fits_log() const noexcept {
+  if (log_is_dropped_) return false;
+  const log::Ring ring = store_.ring();
+  const std::uint64_t used =
+      base_.log_end.value - store_.control().log_start.load(std::memory_order_acquire);
+  const std::uint64_t needed = log::bytes_to_append(ring, base_.log_end, payload_.size());
+  return needed <= ring.size_bytes && used <= ring.size_bytes - needed;
+}
+
+void Transaction::commit_by_record(Durability durability) {
+  mark_in_use(store_);
+  format::RecordHeader header;
+  header.epoch = store_.control().epoch.load(std::memory_order_relaxed);
+  header.flags = names_extents_ ? format::kRecordNamesExtents : 0;
+  header.txn = txn_.value;
+  header.previous_txn = txn_.value - 1;
+  header.durable = store_.durable().value;
+  const log::Tail tail =
+      log::append(store_.ring(), {base_.log_end, base_.log_chain}, header, payload_);
+  state_.log_end = tail.end;
+  state_.log_chain = tail.chain;
+  if (durability == Durability::full) state_.newest_full = txn_;
+  store_.store_state(txn_, state_);
+  store_.control().visible.store(txn_.value, std::memory_order_release);
+}
+
+void Transaction::rollback() noexcept {
+  if (is_active()) undo();
+}
+
+// Never fails: what cannot be taken back now is left to the next owner of the writer lock.
+void Transaction::undo() noexcept {
+  try {
+    roll_back(store_);
+  } catch (...) {
+    store_.control().repair_pending.store(1, std::memory_order_release);
+  }
+  hold_.reset();
+}
+
+}  // namespace quire::txn

@@ -1,0 +1,116 @@
+#include "txn/meta_store.h"
+
+#include <array>
+#include <cstring>
+#include <mutex>
+
+#include "base/assert.h"
+#include "shared/futex.h"
+
+namespace quire::txn {
+namespace {
+
+using shared::CheckpointStage;
+
+static_assert(sizeof(format::Meta) == shared::kMetaWords * 8);
+
+format::Meta announced_meta(const Store& store) {
+  std::array<std::uint64_t, shared::kMetaWords> words;
+  for (std::size_t index = 0; index < words.size(); ++index) {
+    words[index] = store.control().checkpoint.meta[index].load(std::memory_order_acquire);
+  }
+  format::Meta meta;
+  std::memcpy(static_cast<void*>(&meta), words.data(), sizeof meta);
+  return meta;
+}
+
+void store_meta(Store& store, format::Meta meta, int slot) {
+  meta.checksum = format::meta_checksum(meta);
+  std::memcpy(store.data().write_base() + format::kMetaOffset[slot], &meta, sizeof meta);
+  if (const auto error = store.data().flush_pages(format::kMetaOffset[slot], sizeof meta)) {
+    store.poison(error, "flushing a meta page");
+  }
+  store.require_healthy();
+}
+
+void store_both(Store& store, format::Meta meta, int first_slot) {
+  store_meta(store, meta, first_slot);
+  meta.sequence += 1;
+  store_meta(store, meta, 1 - first_slot);
+}
+
+// A checkpoint that moved the log has moved its end as well.
+void update_log_end(Store& store, const format::Meta& meta) {
+  State state;
+  const TxnId txn{meta.txn};
+  if (!store.load_state(txn, state) || txn != store.visible()) return;
+  const auto& run = meta.log;
+  if (store.control().log_run.load() == shared::pack_run({run.first_page, run.page_count})) return;
+  state.log_end = Lsn{meta.log_start};
+  store.store_state(txn, state);
+}
+
+void make_current(Store& store, const format::Meta& meta) {
+  shared::Control& control = store.control();
+  if (control.checkpoint.holds_writer_lock.load() == 1) raise(control.visible, meta.txn);
+  update_log_end(store, meta);
+  control.epoch.store(meta.epoch, std::memory_order_release);
+  control.log_run.store(shared::pack_run({meta.log.first_page, meta.log.page_count}),
+                        std::memory_order_release);
+  control.clean.store(meta.clean, std::memory_order_release);
+  control.checkpoint.current.store(meta.txn, std::memory_order_release);
+  control.log_start.store(meta.log_start, std::memory_order_release);
+  raise(control.published, meta.txn);
+  raise(control.durable, meta.log_start);
+  control.checkpoint.pending.store(0, std::memory_order_release);
+  for (auto& place : control.checkpoint.acquired) place.store(0, std::memory_order_release);
+  control.checkpoint.stage.store(CheckpointStage::releasing, std::memory_order_release);
+  control.flush_event.fetch_add(1);
+  shared::futex_wake_all(control.flush_event);
+}
+
+}  // namespace
+
+void announce_meta(Store& store, const format::Meta& meta, int first_slot) {
+  std::array<std::uint64_t, shared::kMetaWords> words;
+  std::memcpy(words.data(), &meta, sizeof meta);
+  shared::CheckpointWords& checkpoint = store.control().checkpoint;
+  for (std::size_t index = 0; index < words.size(); ++index) {
+    checkpoint.meta[index].store(words[index], std::memory_order_release);
+  }
+  checkpoint.first_meta_slot.store(static_cast<std::uint64_t>(first_slot),
+                                   std::memory_order_release);
+  checkpoint.stage.store(CheckpointStage::meta_stored, std::memory_order_release);
+}
+
+void complete_checkpoint(Store& store) {
+  const format::Meta meta = announced_meta(store);
+  store_both(store, meta, static_cast<int>(store.control().checkpoint.first_meta_slot.load()));
+  make_current(store, meta);
+}
+
+void mark_in_use(Store& store) {
+  if (store.control().clean.load(std::memory_order_acquire) == 0) return;
+  const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+  const format::MetaChoice newest = store.read_metas();
+  format::Meta meta = newest.meta;
+  meta.sequence += 1;
+  meta.clean = 0;
+  store_both(store, meta, 1 - newest.slot);
+  store.control().clean.store(0, std::memory_order_release);
+}
+
+void redirty(Store& store, std::uint64_t offset, std::uint64_t size_bytes) {
+  constexpr std::uint64_t kSystemPageBytes = 4096;
+  const std::uint64_t limit = offset + size_bytes;
+  for (std::uint64_t at = offset / kSystemPageBytes * kSystemPageBytes; at < limit;
+       at += kSystemPageBytes) {
+    std::atomic_ref(*reinterpret_cast<std::uint64_t*>(store.data().write_base() + at)).fetch_or(0);
+  }
+}
+
+void redirty_file(Store& store) {
+  redirty(store, 0, store.allocator().file_pages() * store.facts().page_bytes);
+}
+
+}  // namespace quire::txn

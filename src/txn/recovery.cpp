@@ -1,0 +1,263 @@
+#include "txn/recovery.h"
+
+#include <quire/error.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "format/checksum.h"
+#include "format/space_map.h"
+#include "txn/checkpoint.h"
+#include "txn/meta_store.h"
+#include "txn/transaction.h"
+
+namespace quire::txn {
+namespace {
+
+[[noreturn]] void refuse(const storage::DataFile& data, format::MetaFault fault) {
+  const std::string name = data.path().string();
+  switch (fault) {
+    case format::MetaFault::wrong_version:
+      throw Error(Errc::wrong_version,
+                  name + ": made by another format version of quire; use that version");
+    case format::MetaFault::unknown_feature:
+      throw Error(Errc::wrong_version,
+                  name + ": uses a feature that this version does not know; use a newer one");
+    case format::MetaFault::damaged:
+      throw Error(Errc::corrupt, name + ": both meta pages are damaged; restore from a copy");
+    case format::MetaFault::not_a_meta:
+    case format::MetaFault::none:
+      break;
+  }
+  throw Error(Errc::not_a_database, name + ": not a quire database");
+}
+
+format::Meta read_meta(const storage::DataFile& data, int slot) {
+  format::Meta meta;
+  meta.magic = 0;
+  std::byte bytes[sizeof meta] = {};
+  if (data.read(format::kMetaOffset[slot], bytes, sizeof bytes) == sizeof bytes) {
+    std::memcpy(static_cast<void*>(&meta), bytes, sizeof meta);
+  }
+  return meta;
+}
+
+class Recovery {
+ public:
+  Recovery(Store& store, const format::MetaChoice& choice)
+      : store_(store), meta_(choice.meta), slot_(choice.slot) {}
+
+  void run() {
+    fill_control();
+    rebuild_allocator();
+    const log::Tail tail = scan_log();
+    if (meta_.clean == 1 && record_count_ == 0) return;
+    replay(tail);
+  }
+
+ private:
+  void fill_control() {
+    shared::Control& control = store_.control();
+    control.visible.store(meta_.txn);
+    control.published.store(meta_.txn);
+    control.durable.store(meta_.log_start);
+    control.log_start.store(meta_.log_start);
+    control.log_run.store(shared::pack_run({meta_.log.first_page, meta_.log.page_count}));
+    control.epoch.store(meta_.epoch);
+    control.clean.store(meta_.clean);
+    control.checkpoint.current.store(meta_.txn);
+    State state;
+    state.catalogue = meta_.catalogue;
+    state.default_table = meta_.default_table;
+    state.page_count = meta_.page_count;
+    state.log_end = Lsn{meta_.log_start};
+    state.log_chain = meta_.log_chain;
+    state.newest_full = TxnId{meta_.txn};
+    state.next_table_id = meta_.next_table_id;
+    store_.store_state(TxnId{meta_.txn}, state);
+  }
+
+  // The file may be longer than the meta says: it was grown after that checkpoint, and log records
+  // may name extents there.
+  void rebuild_allocator() {
+    const std::uint64_t file_pages = std::min<std::uint64_t>(
+        store_.data().size_bytes() / meta_.page_bytes, shared::kPageCapacity);
+    if (file_pages < meta_.page_count) {
+      throw Error(Errc::corrupt, store_.name() + ": the file has " + std::to_string(file_pages) +
+                                     " pages of " + std::to_string(meta_.page_count) +
+                                     ": it was truncated; restore from a copy");
+    }
+    pages::Allocator& allocator = store_.allocator();
+    allocator.reset(file_pages);
+    for_each_map_run(meta_, [&](PageRun run) { allocator.mark_used(run); });
+    allocator.mark_used(
+        {PageId{0}, static_cast<std::uint32_t>(format::kReservedBytes / meta_.page_bytes)});
+    for (const auto& run : {meta_.map[0], meta_.map[1], meta_.log}) {
+      allocator.mark_used({PageId{run.first_page}, run.page_count});
+    }
+    allocator.recount();
+    pin_older_meta();
+  }
+
+  // Calls `visit` for the runs of pages that a meta's space map says are in use.
+  template <typename Visit>
+  void for_each_map_run(const format::Meta& meta, Visit visit) {
+    const pages::PageView view = store_.view(store_.allocator().file_pages());
+    const std::uint64_t bits_per_page = format::map_page_bits(meta.page_bytes);
+    const format::StoredRun& map = meta.map[meta.current_map];
+    if (map.page_count < format::map_pages_needed(meta.page_count, meta.page_bytes)) {
+      view.corrupt(map.first_page, "the space map is smaller than the file");
+    }
+    PageRun run;
+    for (std::uint64_t page = 0; page < meta.page_count; ++page) {
+      const auto index = static_cast<std::uint32_t>(page / bits_per_page);
+      const std::byte* map_page = view.at(PageId{map.first_page + index});
+      if (page % bits_per_page == 0) {
+        const char* reason =
+            format::judge_map_page(map_page, PageId{map.first_page + index}, index, meta.checkpoint,
+                                   meta.page_bytes, meta.checksum_seed);
+        if (reason != nullptr) view.corrupt(map.first_page + index, reason);
+      }
+      const std::uint64_t bit = page % bits_per_page;
+      if ((format::map_words(map_page)[bit / 64] >> bit % 64 & 1) == 0) continue;
+      if (run.page_count > 0 && run.first.value + run.page_count == page) {
+        ++run.page_count;
+        continue;
+      }
+      if (run.page_count > 0) visit(run);
+      run = {PageId{static_cast<std::uint32_t>(page)}, 1};
+    }
+    if (run.page_count > 0) visit(run);
+  }
+
+  // Until the checkpoint that ends recovery is durable, the older meta must stay usable: what only
+  // it uses waits as freed at the newer one (rule 4).
+  void pin_older_meta() {
+    const format::Meta older = read_meta(store_.data(), 1 - slot_);
+    if (format::judge(older) != format::MetaFault::none || older.txn == meta_.txn) return;
+    if (older.page_count > store_.allocator().file_pages()) return;
+    pages::Allocator& allocator = store_.allocator();
+    allocator.begin(TxnId{meta_.txn}, 0);
+    for_each_map_run(older, [&](PageRun run) {
+      for (std::uint32_t offset = 0; offset < run.page_count; ++offset) {
+        const PageRun page{PageId{run.first.value + offset}, 1};
+        if (allocator.is_used(page.first)) continue;
+        allocator.mark_used(page);
+        allocator.free_later(page, TxnId{older.txn}, false);
+      }
+    });
+    allocator.end();
+    allocator.recount();
+    State state = store_.visible_state();
+    state.deferred_tail = allocator.deferred_tail();
+    store_.store_state(TxnId{meta_.txn}, state);
+  }
+
+  // Finds the end of the log and reserves the extents that its records name.
+  log::Tail scan_log() {
+    log::Scanner scanner = scanner_from_start();
+    while (const format::RecordHeader* record = scanner.next()) {
+      if (!accept_extents(record)) {
+        scanner.reject_last();
+        break;
+      }
+      ++record_count_;
+    }
+    store_.allocator().recount();
+    if (log::has_durable_record_behind(store_.ring(), scanner.tail().end, meta_.epoch)) {
+      throw Error(Errc::corrupt,
+                  store_.name() + ": log position " + std::to_string(scanner.tail().end.value) +
+                      ": a record that was acknowledged is damaged; restore from a copy");
+    }
+    return scanner.tail();
+  }
+
+  log::Scanner scanner_from_start() const {
+    return {store_.ring(), {Lsn{meta_.log_start}, meta_.log_chain}, meta_.epoch, TxnId{meta_.txn}};
+  }
+
+  // A record counts only when every value that it names is on disk too.
+  bool accept_extents(const format::RecordHeader* record) {
+    const pages::PageView view = store_.view(store_.allocator().file_pages());
+    format::OperationReader operations(log::payload_of(record));
+    format::Operation operation;
+    std::vector<format::ExtentRef> extents;
+    while (operations.next(operation)) {
+      if (operation.kind != format::OperationKind::put_extent) continue;
+      const format::ExtentRef& extent = operation.extent;
+      if (extent.first_page >= view.page_count ||
+          extent.page_count > view.page_count - extent.first_page)
+        return false;
+      const std::byte* bytes = view.extent(extent);
+      if (format::checksum(bytes, extent.size_bytes, meta_.checksum_seed) != extent.checksum)
+        return false;
+      extents.push_back(extent);
+    }
+    if (operations.is_damaged()) {
+      throw Error(Errc::corrupt, store_.name() + ": log position " + std::to_string(record->lsn) +
+                                     ": the record is whole but its operations make no sense");
+    }
+    for (const format::ExtentRef& extent : extents) adopt(extent);
+    return true;
+  }
+
+  void adopt(const format::ExtentRef& extent) {
+    store_.allocator().mark_used({PageId{extent.first_page}, extent.page_count});
+    redirty(store_, std::uint64_t{extent.first_page} * meta_.page_bytes, extent.size_bytes);
+  }
+
+  void replay(const log::Tail& tail) {
+    // Ids that may have been used since that checkpoint: one per record that the log could hold
+    // (rule 5).
+    const std::uint64_t used_ids = store_.ring().size_bytes / sizeof(format::RecordHeader) + 2;
+    const TxnId txn{std::max(meta_.txn, meta_.id_base) + used_ids};
+    Transaction transaction(store_, std::make_unique<WriterHold>(store_), txn, tail);
+    log::Scanner scanner = scanner_from_start();
+    for (std::uint64_t index = 0; index < record_count_; ++index) {
+      format::OperationReader operations(log::payload_of(scanner.next()));
+      format::Operation operation;
+      while (operations.next(operation)) transaction.replay(operation);
+    }
+    transaction.commit_replay();
+  }
+
+  Store& store_;
+  format::Meta meta_;
+  int slot_;
+  std::uint64_t record_count_ = 0;
+};
+
+}  // namespace
+
+format::MetaChoice read_metas_unmapped(const storage::DataFile& data) {
+  const format::MetaChoice choice = format::choose(read_meta(data, 0), read_meta(data, 1));
+  if (choice.fault != format::MetaFault::none) refuse(data, choice.fault);
+  return choice;
+}
+
+void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region) {
+  const bool is_unclean = read_metas_unmapped(data).meta.clean == 0;
+  if (!region.was_poisoned() && !(region.was_missing() && is_unclean)) return;
+  // What is dirty still has to reach the disk; what a failed flush has lost shows after the drop.
+  if (const auto error = data.flush_all()) {
+    throw Error(Errc::io,
+                data.path().string() + ": cannot flush before recovery: " + error.message());
+  }
+  if (data.drop_cache()) return;
+  throw Error(Errc::busy,
+              data.path().string() +
+                  ": an earlier flush may have failed, and another process still maps the file, so "
+                  "the disk cannot be read back; end that process");
+}
+
+void recover(Store& store) {
+  format::MetaChoice choice = read_metas_unmapped(store.data());
+  if (choice.meta.clean == 0) {
+    if (const auto error = store.data().flush_all()) {
+      throw Error(Errc::io, store.name() + ": cannot flush before recovery: " + error.message());
+    }
+  }
+  Recovery(store, choice).run();
+}
+
+}  // namespace quire::txn

@@ -1,0 +1,30 @@
+// From bytes in a file to a running database: creation, and recovery by whoever is alone (rules 4,
+// 5, 15).
+#pragma once
+
+#include <quire/options.h>
+
+#include <filesystem>
+
+#include "txn/store.h"
+
+namespace quire::txn {
+
+// The file's canonical path; created when missing and allowed. Throws Errc::io, no_space,
+// unsupported_filesystem, misuse (page size).
+std::filesystem::path ensure_file(const std::filesystem::path& path, const Options& options);
+
+// The newest valid meta, read without mapping anything. Throws Errc::not_a_database, wrong_version,
+// corrupt.
+format::MetaChoice read_metas_unmapped(const storage::DataFile& data);
+
+// Decides what the disk holds after a failed flush or a vanished region, before anything is mapped
+// (rule 6). Throws Errc::busy when somebody still maps the file, io.
+void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region);
+
+// Fills the region from the file: newest meta, space map, log. Ends with a checkpoint of a new
+// epoch unless the file was closed cleanly. The caller is alone and has mapped the file. Throws
+// Errc::corrupt, io, no_space.
+void recover(Store& store);
+
+}  // namespace quire::txn

@@ -1,0 +1,64 @@
+#include "txn/repair.h"
+
+#include <quire/error.h>
+
+#include "format/record.h"
+#include "txn/checkpoint.h"
+
+namespace quire::txn {
+
+using shared::CheckpointStage;
+using shared::WriterLock;
+
+WriterHold::WriterHold(Store& store) : store_(store) { settle(store.writer_lock().lock()); }
+
+WriterHold::WriterHold(Store& store, std::try_to_lock_t) : store_(store) {
+  settle(store.writer_lock().try_lock());
+}
+
+WriterHold::~WriterHold() { release(); }
+
+void WriterHold::release() noexcept {
+  if (holds_) store_.writer_lock().unlock();
+  holds_ = false;
+}
+
+void WriterHold::settle(WriterLock::Taken taken) {
+  if (taken == WriterLock::Taken::no) return;
+  holds_ = true;
+  auto& repair_pending = store_.control().repair_pending;
+  if (taken == WriterLock::Taken::after_death) repair_pending.store(1, std::memory_order_release);
+  if (repair_pending.load(std::memory_order_acquire) == 0) return;
+  try {
+    roll_back(store_);
+    store_.allocator().recount();
+    repair_pending.store(0, std::memory_order_release);
+  } catch (...) {
+    release();
+    throw;
+  }
+}
+
+void roll_back(Store& store) {
+  shared::Control& control = store.control();
+  const shared::CheckpointWords& checkpoint = control.checkpoint;
+  // A commit by checkpoint counts from the moment its meta was stored (rule 11).
+  if (checkpoint.stage.load(std::memory_order_acquire) == CheckpointStage::meta_stored &&
+      checkpoint.holds_writer_lock.load() == 1) {
+    raise(control.visible, checkpoint.pending.load());
+  }
+  store.allocator().repair(store.visible());
+  store.require_healthy();
+  settle_checkpoint(store);
+
+  const log::Ring ring = store.ring();
+  const Lsn end = store.visible_state().log_end;
+  if (!log::erase_record(ring, end)) return;
+  const std::uint64_t log_offset = static_cast<std::uint64_t>(ring.read - store.data().read_base());
+  const std::uint64_t offset = log_offset + end.value % ring.size_bytes;
+  if (const auto error = store.data().flush_log(offset, sizeof(format::RecordHeader))) {
+    store.poison(error, "flushing the log");
+  }
+}
+
+}  // namespace quire::txn

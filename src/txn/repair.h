@@ -1,0 +1,39 @@
+// Holding the writer lock, and taking back what a transaction left that did not commit.
+#pragma once
+
+#include <mutex>
+
+#include "txn/store.h"
+
+namespace quire::txn {
+
+// The writer lock for a scope. A dead predecessor's traces are gone when the constructor returns
+// (rule 12).
+class WriterHold {
+ public:
+  // Waits. Throws Errc::misuse (this thread holds it), poisoned, io.
+  explicit WriterHold(Store& store);
+
+  // Does not wait; `holds` tells.
+  WriterHold(Store& store, std::try_to_lock_t);
+
+  ~WriterHold();
+  WriterHold(const WriterHold&) = delete;
+  WriterHold& operator=(const WriterHold&) = delete;
+
+  bool holds() const noexcept { return holds_; }
+  void release() noexcept;
+
+ private:
+  void settle(shared::WriterLock::Taken taken);
+
+  Store& store_;
+  bool holds_ = false;
+};
+
+// Takes back whatever a transaction above `visible` has done to the region and the log: the one
+// function behind rollback and owner death. Idempotent; the caller holds the writer lock. Throws
+// Errc::poisoned.
+void roll_back(Store& store);
+
+}  // namespace quire::txn

@@ -1,0 +1,126 @@
+#include "txn/space.h"
+
+#include <quire/error.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "txn/checkpoint.h"
+
+namespace quire::txn {
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+constexpr std::uint64_t kGrowthBytesMin = kMiB;
+constexpr std::uint64_t kGrowthBytesFew = 64 * kMiB;  // up to here the file doubles
+constexpr std::uint64_t kGrowthBytesMax = 256 * kMiB;
+constexpr std::uint64_t kLowWaterFraction =
+    64;  // of the file: with less free after a sweep, the next is too near
+
+std::uint64_t growth_bytes(std::uint64_t file_bytes) noexcept {
+  if (file_bytes <= kGrowthBytesFew) return std::max(file_bytes, kGrowthBytesMin);
+  return std::clamp(file_bytes / 8, kGrowthBytesFew, kGrowthBytesMax);
+}
+
+bool try_grow_to(Store& store, std::uint64_t page_count) {
+  const std::uint64_t page_bytes = store.facts().page_bytes;
+  const std::uint64_t limit = std::min({store.data().reserved_bytes() / page_bytes,
+                                        shared::kPageCapacity, std::uint64_t{UINT32_MAX}});
+  if (page_count > limit) return false;
+  try {
+    if (const auto error = store.data().grow(page_count * page_bytes))
+      store.poison(error, "growing the file");
+    store.allocator().extend(page_count);
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == Errc::no_space) return false;
+    throw;
+  }
+}
+
+// By a whole chunk, or, when the disk has no more than that, by what is needed.
+bool grow(Store& store, std::uint64_t needed_pages) {
+  const std::uint64_t page_bytes = store.facts().page_bytes;
+  const std::uint64_t before = store.allocator().file_pages();
+  const std::uint64_t chunk_pages =
+      std::max(needed_pages, (growth_bytes(before * page_bytes) + page_bytes - 1) / page_bytes);
+  return try_grow_to(store, before + chunk_pages) || try_grow_to(store, before + needed_pages);
+}
+
+[[noreturn]] void give_up(Store& store, std::uint64_t page_count) {
+  throw Error(Errc::no_space,
+              store.name() + ": no room for " +
+                  std::to_string(page_count * store.facts().page_bytes) +
+                  " more bytes on the disk or in the reserved address space; free some, "
+                  "or close old snapshots");
+}
+
+// True when the last checkpoint alone keeps more than a quarter of the file from being reused.
+bool checkpoint_pins_much(Store& store, const State& base) {
+  return store.allocator().deferred_pages(base.deferred_tail) >
+             store.allocator().file_pages() / 4 &&
+         store.visible() > store.checkpointed();
+}
+
+}  // namespace
+
+void grow_file(Store& store, std::uint64_t page_count) {
+  if (!grow(store, page_count)) give_up(store, page_count);
+}
+
+std::uint64_t sweep(Store& store, const State& base) {
+  std::vector<TxnId> pins;
+  // P before the slots: a reader that the scan misses re-reads P afterwards and finds it changed or
+  // the same (rule 1).
+  const TxnId published{store.control().published.load(std::memory_order_seq_cst)};
+  const TxnId checkpoint = store.checkpointed();
+  pins.push_back(checkpoint);
+  if (const std::uint64_t pending = store.control().checkpoint.pending.load(); pending != 0) {
+    pins.push_back(TxnId{pending});
+  }
+  store.readers().collect(pins);
+  std::sort(pins.begin(), pins.end());
+  pins.erase(std::unique(pins.begin(), pins.end()), pins.end());
+  return store.allocator().sweep(base.deferred_tail, {pins, published, checkpoint});
+}
+
+void make_room(Store& store, const SpaceContext& context, std::uint64_t page_count) {
+  pages::Allocator& allocator = store.allocator();
+  if (allocator.free_pages() >= page_count) return;
+  const std::uint64_t low_water = std::max(page_count, allocator.file_pages() / kLowWaterFraction);
+  if (context.may_sweep) {
+    sweep(store, context.base);
+    if (allocator.free_pages() < low_water && checkpoint_pins_much(store, context.base)) {
+      checkpoint_by_writer(store);
+      sweep(store, context.base);
+    }
+  }
+  if (allocator.free_pages() >= low_water) return;
+  if (grow(store, page_count) || allocator.free_pages() >= page_count) return;
+  if (context.may_sweep && store.visible() > store.checkpointed()) {
+    checkpoint_by_writer(store);
+    sweep(store, context.base);
+  }
+  if (allocator.free_pages() < page_count) give_up(store, page_count);
+}
+
+void make_run(Store& store, const SpaceContext& context, std::uint64_t page_count) {
+  pages::Allocator& allocator = store.allocator();
+  if (context.may_sweep) {
+    if (sweep(store, context.base) >= page_count && allocator.has_run(page_count)) return;
+    if (checkpoint_pins_much(store, context.base)) {
+      checkpoint_by_writer(store);
+      sweep(store, context.base);
+      if (allocator.has_run(page_count)) return;
+    }
+  }
+  if (grow(store, page_count)) return;
+  if (context.may_sweep && store.visible() > store.checkpointed()) {
+    checkpoint_by_writer(store);
+    sweep(store, context.base);
+  }
+  if (!allocator.has_run(page_count)) give_up(store, page_count);
+}
+
+}  // namespace quire::txn

@@ -1,0 +1,30 @@
+// Finding pages for a transaction: sweep what nobody reads any more, checkpoint when the last one
+// pins too much, grow the file. In that order, so that the file grows only when it must.
+#pragma once
+
+#include <cstdint>
+
+#include "txn/store.h"
+
+namespace quire::txn {
+
+// What the caller, holding the writer lock, is in the middle of.
+struct SpaceContext {
+  State base;             // the newest committed state
+  bool may_sweep = true;  // false in recovery: the older meta still counts as pinned (rule 4)
+};
+
+// Sees to it that `page_count` pages can be allocated one by one. Throws Errc::no_space, poisoned,
+// io.
+void make_room(Store& store, const SpaceContext& context, std::uint64_t page_count);
+
+// The same for `page_count` pages in one run; called when there is no such run.
+void make_run(Store& store, const SpaceContext& context, std::uint64_t page_count);
+
+// Makes the file longer by at least `page_count` neighbouring pages. Throws Errc::no_space.
+void grow_file(Store& store, std::uint64_t page_count);
+
+// Releases what may be reused (rule 1). Returns pages released.
+std::uint64_t sweep(Store& store, const State& base);
+
+}  // namespace quire::txn

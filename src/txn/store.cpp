@@ -1,0 +1,151 @@
+#include "txn/store.h"
+
+#include <quire/error.h>
+
+#include "shared/states.h"
+#include "txn/checkpoint.h"
+#include "txn/recovery.h"
+
+namespace quire::txn {
+namespace {
+
+constexpr int kMetaReadAttempts =
+    100;  // a checkpoint stores one meta after the other: both torn is a passing sight
+
+pages::AllocatorTables tables_in(shared::Region& region) {
+  pages::AllocatorTables tables;
+  tables.region = &region.file();
+  tables.control = reinterpret_cast<pages::AllocatorControl*>(region.file().base() +
+                                                              shared::kAllocatorControlOffset);
+  tables.bitmap_offset = shared::kBitmapOffset;
+  tables.areas_offset = shared::kAreasOffset;
+  tables.deferred_offset = shared::kDeferredOffset;
+  tables.undo_offset = shared::kUndoOffset;
+  tables.page_capacity = shared::kPageCapacity;
+  tables.deferred_capacity = shared::kDeferredCapacity;
+  tables.undo_capacity = shared::kUndoCapacity;
+  return tables;
+}
+
+static_assert(shared::kAllocatorControlOffset + sizeof(pages::AllocatorControl) <=
+              shared::kStatesOffset);
+static_assert(shared::kDeferredCapacity * sizeof(pages::DeferredFree) ==
+              shared::kRegionBytes - shared::kDeferredOffset);
+static_assert(pages::kAreaPages == 32768);
+
+}  // namespace
+
+Store::Store(const std::filesystem::path& path, const Options& options)
+    : data_(ensure_file(path, options), storage::DataFile::Access::read_write,
+            options.allow_any_filesystem),
+      name_(data_.path().string()),
+      facts_(read_facts(options)),
+      region_(data_),
+      readers_(region_),
+      writer_lock_(region_),
+      checkpoint_lock_(region_, shared::kCheckpointByte),
+      flush_lock_(region_, shared::kFlushByte),
+      allocator_(tables_in(region_)) {
+  if (region_.alone()) {
+    drop_untrusted_cache(data_, region_);
+    data_.map(options.reserve);
+    recover(*this);
+    region_.open_to_others();
+  } else {
+    data_.map(options.reserve);
+  }
+}
+
+Store::~Store() {
+  if (abandoned_.load()) return;
+  try {
+    if (region_.close_to_others() && control().poisoned.load() == 0) checkpoint(*this, true);
+  } catch (const std::exception&) {
+    // The file stays unclean: the next open recovers.
+  }
+}
+
+Facts Store::read_facts(const Options& options) const {
+  const format::Meta meta = read_metas_unmapped(data_).meta;
+  if (options.page_size != 0 && options.page_size != meta.page_bytes) {
+    throw Error(Errc::misuse, name_ + ": has pages of " + std::to_string(meta.page_bytes) +
+                                  " bytes, not " + std::to_string(options.page_size));
+  }
+  return {meta.page_bytes, meta.checksum_seed};
+}
+
+pages::PageView Store::view(std::uint64_t page_count) const noexcept {
+  return {.base = data_.read_base(),
+          .page_bytes = facts_.page_bytes,
+          .page_count = static_cast<std::uint32_t>(page_count),
+          .checksum_seed = facts_.checksum_seed,
+          .file = name_.c_str()};
+}
+
+log::Ring Store::ring() const noexcept {
+  const shared::Run run = shared::unpack_run(control().log_run.load(std::memory_order_acquire));
+  const std::uint64_t offset = std::uint64_t{run.first_page} * facts_.page_bytes;
+  return {.read = data_.read_base() + offset,
+          .write = data_.write_base() + offset,
+          .size_bytes = std::uint64_t{run.page_count} * facts_.page_bytes,
+          .seed = facts_.checksum_seed};
+}
+
+bool Store::load_state(TxnId txn, State& state) const noexcept {
+  return shared::load_state(region_.state(txn.value), txn.value, state);
+}
+
+void Store::store_state(TxnId txn, const State& state) noexcept {
+  shared::store_state(region_.state(txn.value), txn.value, state);
+}
+
+State Store::visible_state() const {
+  State state;
+  if (!load_state(visible(), state)) {
+    throw Error(Errc::corrupt,
+                region_.path() + ": the newest state is missing; close the database everywhere");
+  }
+  return state;
+}
+
+TxnId Store::checkpointed() const noexcept {
+  return TxnId{control().checkpoint.current.load(std::memory_order_seq_cst)};
+}
+
+format::MetaChoice Store::read_metas() const {
+  for (int attempt = 0; attempt < kMetaReadAttempts; ++attempt) {
+    format::Meta metas[2];
+    for (int slot = 0; slot < 2; ++slot) {
+      std::memcpy(static_cast<void*>(&metas[slot]), data_.read_base() + format::kMetaOffset[slot],
+                  sizeof metas[slot]);
+    }
+    const format::MetaChoice choice = format::choose(metas[0], metas[1]);
+    if (choice.fault == format::MetaFault::none) return choice;
+  }
+  throw Error(Errc::corrupt, name_ + ": both meta pages are damaged; restore from a copy");
+}
+
+void Store::poison(const std::error_code& error, const char* action) {
+  control().poisoned.store(1);
+  throw Error(Errc::poisoned,
+              name_ + ": " + action + " failed: " + error.message() +
+                  "; nothing is acknowledged any more until every process has closed the "
+                  "database and it is opened anew");
+}
+
+void Store::require_healthy() const {
+  if (control().poisoned.load(std::memory_order_acquire) == 0) return;
+  throw Error(Errc::poisoned,
+              name_ +
+                  ": an earlier flush failed; close the database in every process, see "
+                  "to the disk, and open it anew");
+}
+
+void Store::abandon_after_fork() noexcept {
+  abandoned_.store(true);
+  readers_.abandon_after_fork();
+  region_.abandon_after_fork();
+  data_.abandon_after_fork();
+}
+
+}  // namespace quire::txn

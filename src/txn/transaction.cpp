@@ -1,0 +1,251 @@
+#include "txn/transaction.h"
+
+#include <quire/error.h>
+#include <quire/table.h>
+
+#include <algorithm>
+
+#include "txn/catalogue.h"
+#include "txn/checkpoint.h"
+#include "txn/flush.h"
+
+namespace quire::txn {
+namespace {
+
+// Free pages to begin with, so that most transactions never have to look for room.
+constexpr std::uint64_t kPagesAtBegin = 64;
+
+std::unique_ptr<WriterHold> settled(Store& store, std::unique_ptr<WriterHold> hold) {
+  store.require_healthy();
+  settle_checkpoint(store);
+  // The record of this commit takes the place of the one 64 commits ago, which readers must not
+  // need any more.
+  if (store.visible().value + 1 >= store.published().value + shared::kStateCount) {
+    flush_until(store, store.visible_state().log_end);
+  }
+  return hold;
+}
+
+}  // namespace
+
+Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold)
+    : Transaction(store, settled(store, std::move(hold)), TxnId{store.visible().value + 1}) {}
+
+Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn)
+    : store_(store),
+      hold_(std::move(hold)),
+      txn_(txn),
+      base_(store.visible_state()),
+      state_(base_),
+      space_(store.view(store.allocator().file_pages()), store.data().write_base(),
+             store.allocator(), txn_, store.checkpointed()),
+      context_{base_},
+      table_count_(base_.catalogue.entry_count) {
+  store_.allocator().begin(txn_, base_.deferred_tail);
+  OpenTable& default_table = tables_[""];
+  default_table.tree = base_.default_table;
+  default_table.existed = default_table.exists = true;
+}
+
+Transaction::~Transaction() { rollback(); }
+
+void Transaction::require_usable() const {
+  if (!is_active()) throw Error(Errc::misuse, store_.name() + ": the transaction has ended");
+  if (!store_.writer_lock().held_by_this_thread()) {
+    throw Error(Errc::misuse, store_.name() + ": a transaction stays on the thread that began it");
+  }
+  if (is_broken_) {
+    throw Error(Errc::misuse, store_.name() + ": the transaction has failed; roll it back");
+  }
+}
+
+OpenTable& Transaction::table(std::string_view name) {
+  require_usable();
+  if (const auto open = tables_.find(name); open != tables_.end()) return open->second;
+  if (name.size() > kTableNameBytesMax) {
+    throw Error(Errc::too_large, store_.name() + ": a table name of " +
+                                     std::to_string(name.size()) + " bytes; at most " +
+                                     std::to_string(kTableNameBytesMax));
+  }
+  OpenTable table;
+  table.name = name;
+  if (const auto record = find_table(view(), base_.catalogue, name)) {
+    table.tree = record->tree;
+    table.table_id = record->table_id;
+    table.existed = table.exists = true;
+  }
+  return tables_.emplace(table.name, table).first->second;
+}
+
+std::vector<std::string> Transaction::tables() const {
+  require_usable();
+  std::vector<std::string> names;
+  for (CatalogueReader reader(view(), base_.catalogue); !reader.at_end(); reader.next()) {
+    if (!tables_.contains(reader.name())) names.emplace_back(reader.name());
+  }
+  for (const auto& [name, table] : tables_) {
+    if (!name.empty() && table.exists) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Runs one change of a table. Whatever throws in it may have left a tree half changed.
+template <typename Change>
+auto Transaction::change(OpenTable& table, Change&& change) {
+  require_usable();
+  ++table.changes;
+  try {
+    return change();
+  } catch (...) {
+    is_broken_ = true;
+    throw;
+  }
+}
+
+void Transaction::room_for_one(const format::TreeRoot& tree) {
+  const std::uint64_t needed = std::max<std::uint64_t>(btree::pages_needed(tree), kPagesAtBegin);
+  if (store_.allocator().free_pages() >= needed) return;
+  make_room(store_, context_, needed);
+  space_.set_page_count(static_cast<std::uint32_t>(store_.allocator().file_pages()));
+}
+
+format::ExtentRef Transaction::store_extent(std::string_view value) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(value.data());
+  for (;;) {
+    if (const auto extent = space_.store_extent(bytes, value.size())) return *extent;
+    const std::uint64_t page_bytes = store_.facts().page_bytes;
+    make_run(store_, context_, (value.size() + page_bytes - 1) / page_bytes);
+    space_.set_page_count(static_cast<std::uint32_t>(store_.allocator().file_pages()));
+  }
+}
+
+void Transaction::require_sizes(std::string_view key, std::string_view value) const {
+  const std::size_t key_bytes_max = format::key_bytes_max(store_.facts().page_bytes);
+  if (key.size() > key_bytes_max) {
+    throw Error(Errc::too_large, store_.name() + ": a key of " + std::to_string(key.size()) +
+                                     " bytes; at most " + std::to_string(key_bytes_max));
+  }
+  if (value.size() > store_.data().reserved_bytes()) {
+    throw Error(Errc::too_large, store_.name() + ": a value of " + std::to_string(value.size()) +
+                                     " bytes; the file can grow to " +
+                                     std::to_string(store_.data().reserved_bytes()));
+  }
+}
+
+void Transaction::require_table_room(const OpenTable& table) const {
+  if (!table.exists && table_count_ >= kTableCountMax) {
+    throw Error(Errc::too_large,
+                store_.name() + ": more than " + std::to_string(kTableCountMax) + " tables");
+  }
+}
+
+void Transaction::create(OpenTable& table, std::uint32_t table_id) {
+  ++table_count_;
+  table.exists = true;
+  table.is_changed = true;
+  table.tree = {};
+  table.table_id = table_id;
+}
+
+void Transaction::create_if_absent(OpenTable& table) {
+  if (table.exists) return;
+  create(table, static_cast<std::uint32_t>(state_.next_table_id++));
+  log({.kind = format::OperationKind::create, .table_id = table.table_id, .key = table.name});
+}
+
+// Pages that this transaction has written may move under an argument that points into them.
+std::string_view Transaction::out_of_map(std::string_view argument, std::string& copy) const {
+  const auto* bytes = reinterpret_cast<const std::byte*>(argument.data());
+  const std::byte* base = store_.data().read_base();
+  if (std::less<>{}(bytes, base) || !std::less<>{}(bytes, base + store_.data().reserved_bytes()))
+    return argument;
+  copy.assign(argument);
+  return copy;
+}
+
+bool Transaction::put(OpenTable& table, std::string_view key, std::string_view value,
+                      btree::PutMode mode) {
+  require_usable();
+  require_sizes(key, value);
+  require_table_room(table);
+  const bool is_inline = format::is_inline(key.size(), value.size(), store_.facts().page_bytes);
+  if (mode == btree::PutMode::insert_only && btree::get(view(), table.tree, key)) return false;
+  return change(table, [&] {
+    key = out_of_map(key, key_copy_);
+    create_if_absent(table);
+    room_for_one(table.tree);
+    bool was_absent = false;
+    if (is_inline) {
+      value = out_of_map(value, value_copy_);
+      was_absent = btree::put(space_, table.tree, key, {value, nullptr}, mode);
+      log({.kind = format::OperationKind::put,
+           .table_id = table.table_id,
+           .key = key,
+           .value = value});
+    } else {
+      const format::ExtentRef extent = store_extent(value);
+      names_extents_ = true;
+      room_for_one(table.tree);
+      was_absent = btree::put(space_, table.tree, key, {{}, &extent}, mode);
+      log({.kind = format::OperationKind::put_extent,
+           .table_id = table.table_id,
+           .key = key,
+           .extent = extent});
+    }
+    table.is_changed = true;
+    return was_absent;
+  });
+}
+
+bool Transaction::erase(OpenTable& table, std::string_view key) {
+  require_usable();
+  if (!btree::get(view(), table.tree, key)) return false;
+  return change(table, [&] {
+    key = out_of_map(key, key_copy_);
+    room_for_one(table.tree);
+    if (!btree::erase(space_, table.tree, key)) return false;
+    log({.kind = format::OperationKind::erase, .table_id = table.table_id, .key = key});
+    table.is_changed = true;
+    return true;
+  });
+}
+
+void Transaction::clear(OpenTable& table) {
+  require_usable();
+  if (!table.exists || !table.tree.root) return;
+  change(table, [&] {
+    btree::clear(space_, table.tree);
+    log({.kind = format::OperationKind::clear, .table_id = table.table_id});
+    table.is_changed = true;
+  });
+}
+
+bool Transaction::drop(std::string_view name) {
+  if (name.empty()) {
+    throw Error(Errc::misuse, store_.name() + ": the default table cannot be dropped; clear it");
+  }
+  OpenTable& dropped = table(name);
+  if (!dropped.exists) return false;
+  change(dropped, [&] {
+    btree::clear(space_, dropped.tree);
+    log({.kind = format::OperationKind::drop, .table_id = dropped.table_id, .key = dropped.name});
+    dropped.exists = false;
+    dropped.is_changed = true;
+    --table_count_;
+  });
+  return true;
+}
+
+void Transaction::log(const format::Operation& operation) {
+  if (log_is_dropped_) return;
+  const std::size_t limit = std::min<std::size_t>(log::kPayloadBytesMax, store_.ring().size_bytes);
+  if (payload_.size() + format::operation_bytes(operation) > limit) {
+    log_is_dropped_ = true;
+    payload_ = {};
+    return;
+  }
+  format::append_operation(payload_, operation);
+}
+
+}  // namespace quire::txn

@@ -1,0 +1,112 @@
+// The running write transaction: tables as they will be, and how they become everybody's.
+#pragma once
+
+#include <quire/options.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "btree/tree.h"
+#include "format/record.h"
+#include "pages/page_space.h"
+#include "txn/repair.h"
+#include "txn/space.h"
+#include "txn/store.h"
+
+namespace quire::txn {
+
+// A table inside a transaction; at a fixed address while the transaction lives.
+struct OpenTable {
+  std::string name;  // empty = the default table
+  std::uint32_t table_id = 0;
+  format::TreeRoot tree;
+  bool existed = false;  // before the transaction
+  bool exists = false;
+  bool is_changed = false;
+  std::uint64_t changes = 0;  // rises with every change: cursors compare it
+};
+
+// Threads: the thread that holds the writer lock.
+// Errors: of every function Errc::misuse once ended, and after an error that left the trees
+// unusable only rollback.
+class Transaction {
+ public:
+  // Starts on the newest state; `hold` holds the writer lock. Throws Errc::poisoned, no_space, io.
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold);
+  // For recovery, alone: the transaction `txn` that replays the log and becomes a checkpoint of a
+  // new epoch.
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, const log::Tail& log_tail);
+  ~Transaction();  // rolls back unless ended
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  TxnId txn() const noexcept { return txn_; }
+  bool is_active() const noexcept { return hold_ != nullptr; }
+  const pages::PageView& view() const noexcept { return space_.view(); }
+  Store& store() noexcept { return store_; }
+
+  // The table of that name, existing or not; "" is the default table. Throws Errc::too_large for a
+  // long name.
+  OpenTable& table(std::string_view name);
+
+  // Names of all named tables, in order.
+  std::vector<std::string> tables() const;
+
+  // As quire::Table's functions of these names.
+  bool put(OpenTable& table, std::string_view key, std::string_view value, btree::PutMode mode);
+  bool erase(OpenTable& table, std::string_view key);
+  void clear(OpenTable& table);
+  bool drop(std::string_view name);
+
+  // Recovery: applies one operation of a log record. Throws Errc::corrupt.
+  void replay(const format::Operation& operation);
+  void commit_replay();
+
+  // Ends the transaction; see quire::Transaction::commit.
+  void commit(Durability durability);
+  void rollback() noexcept;
+
+ private:
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn);
+  template <typename Change>
+  auto change(OpenTable& table, Change&& change);
+  void require_usable() const;
+  void room_for_one(const format::TreeRoot& tree);
+  format::ExtentRef store_extent(std::string_view value);
+  void require_sizes(std::string_view key, std::string_view value) const;
+  void require_table_room(const OpenTable& table) const;
+  void create_if_absent(OpenTable& table);
+  void create(OpenTable& table, std::uint32_t table_id);
+  OpenTable& table_by_id(std::uint32_t table_id);
+  void log(const format::Operation& operation);
+  std::string_view out_of_map(std::string_view argument, std::string& copy) const;
+
+  bool has_changes() const noexcept;
+  void write_catalogue();
+  bool fits_log() const noexcept;
+  void commit_by_record(Durability durability);
+  void undo() noexcept;
+
+  Store& store_;
+  std::unique_ptr<WriterHold> hold_;
+  TxnId txn_;
+  State base_;
+  State state_;
+  pages::PageSpace space_;
+  SpaceContext context_;
+  std::map<std::string, OpenTable, std::less<>> tables_;
+  std::map<std::uint32_t, std::string> names_by_id_;  // of replay
+  std::uint64_t table_count_ = 0;
+  std::vector<std::byte> payload_;
+  bool names_extents_ = false;
+  bool log_is_dropped_ = false;  // more than a record may hold: the commit is a checkpoint
+  bool is_broken_ = false;       // a tree operation has failed half-way
+  std::string key_copy_;
+  std::string value_copy_;
+};
+
+}  // namespace quire::txn
