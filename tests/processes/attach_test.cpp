@@ -1,0 +1,225 @@
+// Processes that meet at a file: who joins, who is refused, who leaves last.
+#include <quire/quire.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/child.h"
+#include "support/database_test.h"
+#include "support/ledger.h"
+
+namespace quire::test {
+namespace {
+
+using Attaching = DatabaseTest;
+
+TEST_F(Attaching, ProcessesSeeEachOthersCommits) {
+  Database db{file_};
+  Child other{[&](Link& link) {
+    Database mine{file_};
+    link.send(expect_ledger(mine));
+    while (const std::optional<std::uint64_t> expected = link.receive()) {
+      if (*expected == 0) break;
+      EXPECT_EQ(expect_ledger(mine), *expected);
+      link.send(advance(mine));
+    }
+  }};
+  ASSERT_EQ(other.receive(), 0u);
+  for (std::uint64_t number = 1; number < 200; number += 2) {
+    EXPECT_EQ(advance(db), number);
+    other.send(number);
+    ASSERT_EQ(other.receive(), number + 1);
+    EXPECT_EQ(expect_ledger(db), number + 1);
+  }
+  other.send(0);
+  EXPECT_EQ(other.wait(), 0);
+}
+
+TEST_F(Attaching, TryBeginGivesNothingWhileAnotherProcessWrites) {
+  Database db{file_};
+  Child other{[&](Link& link) {
+    Database mine{file_};
+    Transaction tx = mine.begin();
+    advance(tx);
+    link.send(1);
+    link.receive();
+    tx.commit();
+    link.send(2);
+    link.receive();
+  }};
+  ASSERT_EQ(other.receive(), 1u);
+  EXPECT_FALSE(db.try_begin().has_value());
+  EXPECT_EQ(expect_ledger(db), 0u);
+  other.send(1);
+  ASSERT_EQ(other.receive(), 2u);
+  EXPECT_TRUE(db.try_begin().has_value());
+  EXPECT_EQ(expect_ledger(db), 1u);
+  other.send(2);
+  EXPECT_EQ(other.wait(), 0);
+}
+
+TEST_F(Attaching, ASnapshotOfAnotherProcessStaysExact) {
+  Database db{file_, {.durability = Durability::relaxed}};
+  for (int i = 0; i < 60; ++i) advance(db);
+  std::vector<Child> readers;
+  for (int r = 0; r < 3; ++r) {
+    readers.emplace_back([&](Link& link) {
+      Database mine{file_};
+      const Snapshot held = mine.snapshot();
+      link.send(expect_ledger(held));
+      const std::uint64_t count = expect_ledger(held);
+      link.receive();
+      EXPECT_EQ(expect_ledger(held), count);
+    });
+    EXPECT_TRUE(readers.back().receive().has_value());
+    for (int i = 0; i < 40; ++i) advance(db);
+  }
+  for (int i = 0; i < 300; ++i) {
+    advance(db);
+    if (i % 60 == 0) db.checkpoint();
+  }
+  for (Child& reader : readers) {
+    reader.send(1);
+    EXPECT_EQ(reader.wait(), 0);
+  }
+}
+
+TEST_F(Attaching, ADatabaseOfAClosedProcessIsWhole) {
+  for (std::uint64_t round = 0; round < 20; ++round) {
+    run_in_child([&] {
+      Database db{file_};
+      EXPECT_EQ(expect_ledger(db), round * 7);
+      for (int i = 0; i < 7; ++i) advance(db, Durability::relaxed);
+    });
+  }
+  EXPECT_EQ(expect_ledger(Database{file_}), 140u);
+}
+
+TEST_F(Attaching, OpenAndCloseRacesLoseNothing) {
+  constexpr std::uint64_t kEach = rounds(250, 40);
+  std::vector<Child> children;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    children.emplace_back([&](Link&) {
+      for (std::uint64_t n = 0; n < kEach; ++n) {
+        Database db{file_};
+        advance(db, n % 2 == 0 ? Durability::relaxed : Durability::full);
+      }
+    });
+  }
+  for (Child& child : children) EXPECT_EQ(child.wait(), 0);
+  EXPECT_EQ(expect_ledger(Database{file_}), 3 * kEach);
+}
+
+TEST_F(Attaching, ManyCreateTheSameFileAtOnce) {
+  for (std::uint64_t round = 0; round < rounds(30, 6); ++round) {
+    const std::filesystem::path file = directory_.file(std::to_string(round));
+    std::vector<Child> children;
+    for (int i = 0; i < 4; ++i) {
+      children.emplace_back([&](Link& link) {
+        link.receive();
+        Database db{file};
+        advance(db);
+      });
+    }
+    for (Child& child : children) child.send(1);
+    for (Child& child : children) EXPECT_EQ(child.wait(), 0);
+    Database db{file};
+    EXPECT_EQ(expect_ledger(db), 4u);
+    expect_sound(db);
+  }
+}
+
+// A process stays attached while one of its files is taken away or replaced.
+class FileTaken : public DatabaseTest {
+ protected:
+  FileTaken() { skip_final_check(); }
+
+  void expect_newcomer_refused_and_others_unharmed(const std::function<void()>& take) {
+    Child attached{[&](Link& link) {
+      Database db{file_};
+      for (int i = 0; i < 20; ++i) advance(db);
+      const Snapshot held = db.snapshot();
+      link.send(1);
+      link.receive();
+      EXPECT_EQ(expect_ledger(held), 20u);
+      for (int i = 0; i < 20; ++i) advance(db);
+      EXPECT_EQ(expect_ledger(db), 40u);
+      EXPECT_EQ(expect_ledger(held), 20u);
+      expect_sound(db);
+      link.send(2);
+      link.receive();
+      EXPECT_EQ(advance(db), 41u);
+    }};
+    ASSERT_EQ(attached.receive(), 1u);
+    take();
+    const std::string text = text_of([&] { Database{file_}; });
+    EXPECT_EQ(errc_of([&] { Database{file_}; }), Errc::busy) << text;
+    EXPECT_NE(text.find("db"), std::string::npos);
+    attached.send(1);
+    ASSERT_EQ(attached.receive(), 2u);
+    EXPECT_EQ(errc_of([&] { Database{file_}; }), Errc::busy);
+    attached.send(2);
+    EXPECT_EQ(attached.wait(), 0);
+  }
+};
+
+TEST_F(FileTaken, LockFileDeleted) {
+  expect_newcomer_refused_and_others_unharmed(
+      [&] { std::filesystem::remove(lock_file_of(file_)); });
+  EXPECT_EQ(expect_ledger(Database{file_}), 41u) << "alone again, the file opens";
+}
+
+TEST_F(FileTaken, LockFileReplaced) {
+  expect_newcomer_refused_and_others_unharmed([&] {
+    write_file(directory_.file("new"), "");
+    std::filesystem::rename(directory_.file("new"), lock_file_of(file_));
+  });
+  EXPECT_EQ(expect_ledger(Database{file_}), 41u);
+}
+
+TEST_F(FileTaken, DataFileDeleted) {
+  expect_newcomer_refused_and_others_unharmed([&] { std::filesystem::remove(file_); });
+}
+
+TEST_F(FileTaken, DataFileReplacedByAnotherDatabase) {
+  const std::filesystem::path other = directory_.file("other");
+  { Database{other}.put("other", "1"); }
+  expect_newcomer_refused_and_others_unharmed([&] { std::filesystem::rename(other, file_); });
+  Database db{file_};
+  EXPECT_EQ(entries(db), (Entries{{"other", "1"}}));
+}
+
+TEST_F(FileTaken, DataFileRestoredFromACopy) {
+  { Database{file_}; }
+  const std::filesystem::path copied = directory_.file("copied");
+  std::filesystem::copy_file(file_, copied);
+  expect_newcomer_refused_and_others_unharmed([&] { std::filesystem::rename(copied, file_); });
+  EXPECT_EQ(expect_ledger(Database{file_}), 0u);
+}
+
+TEST_F(FileTaken, AnotherProcessOfTheSameFileStillOpensAfterARenameOfBoth) {
+  const std::filesystem::path moved = directory_.file("moved");
+  Child attached{[&](Link& link) {
+    Database db{file_};
+    advance(db);
+    link.send(1);
+    link.receive();
+    EXPECT_EQ(expect_ledger(db), 2u);
+  }};
+  ASSERT_EQ(attached.receive(), 1u);
+  std::filesystem::rename(file_, moved);
+  std::filesystem::rename(lock_file_of(file_), lock_file_of(moved));
+  {
+    Database db{moved};
+    EXPECT_EQ(advance(db), 2u);
+  }
+  attached.send(1);
+  EXPECT_EQ(attached.wait(), 0);
+}
+
+}  // namespace
+}  // namespace quire::test
