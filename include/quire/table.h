@@ -80,6 +80,7 @@ class QUIRE_API Table : public TableView {
 
  private:
   friend struct detail::TableAccess;
+  Table() noexcept = default;
 };
 
 // The longest key for a page size, in bytes: 1942 at 4096, 3990 at 8192, 8086 at 16384, 16278 at

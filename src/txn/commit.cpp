@@ -11,6 +11,7 @@
 
 #include <mutex>
 
+#include "base/assert.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
 #include "txn/meta_store.h"
@@ -113,6 +114,11 @@ void Transaction::rollback() noexcept {
 
 // Never fails: what cannot be taken back now is left to the next owner of the writer lock.
 void Transaction::undo() noexcept {
+  if (store_.is_abandoned()) {
+    hold_.reset();
+    return;
+  }
+  QUIRE_ASSERT(store_.writer_lock().held_by_this_thread());
   try {
     roll_back(store_);
   } catch (...) {

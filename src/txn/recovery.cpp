@@ -138,19 +138,26 @@ class Recovery {
     if (older.page_count > store_.allocator().file_pages()) return;
     pages::Allocator& allocator = store_.allocator();
     allocator.begin(TxnId{meta_.txn}, 0);
-    for_each_map_run(older, [&](PageRun run) {
-      for (std::uint32_t offset = 0; offset < run.page_count; ++offset) {
-        const PageRun page{PageId{run.first.value + offset}, 1};
-        if (allocator.is_used(page.first)) continue;
-        allocator.mark_used(page);
-        allocator.free_later(page, TxnId{older.txn}, false);
-      }
-    });
+    try {
+      for_each_map_run(older, [&](PageRun run) { pin(run, TxnId{older.txn}); });
+    } catch (const Error&) {
+      // Its map is damaged, so it would be of no use: nothing more of it needs to be kept.
+    }
     allocator.end();
     allocator.recount();
     State state = store_.visible_state();
     state.deferred_tail = allocator.deferred_tail();
     store_.store_state(TxnId{meta_.txn}, state);
+  }
+
+  void pin(PageRun run, TxnId birth) {
+    pages::Allocator& allocator = store_.allocator();
+    for (std::uint32_t offset = 0; offset < run.page_count; ++offset) {
+      const PageRun page{PageId{run.first.value + offset}, 1};
+      if (allocator.is_used(page.first)) continue;
+      allocator.mark_used(page);
+      allocator.free_later(page, birth, false);
+    }
   }
 
   // Finds the end of the log and reserves the extents that its records name.
@@ -230,7 +237,12 @@ class Recovery {
 }  // namespace
 
 format::MetaChoice read_metas_unmapped(const storage::DataFile& data) {
-  const format::MetaChoice choice = format::choose(read_meta(data, 0), read_meta(data, 1));
+  format::MetaChoice choice = format::choose(read_meta(data, 0), read_meta(data, 1));
+  if (choice.fault == format::MetaFault::damaged) {
+    // While a checkpoint stores one meta after the other, two reads may meet both of them half
+    // stored.
+    choice = format::choose(read_meta(data, 0), read_meta(data, 1));
+  }
   if (choice.fault != format::MetaFault::none) refuse(data, choice.fault);
   return choice;
 }

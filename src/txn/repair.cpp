@@ -19,7 +19,7 @@ WriterHold::WriterHold(Store& store, std::try_to_lock_t) : store_(store) {
 WriterHold::~WriterHold() { release(); }
 
 void WriterHold::release() noexcept {
-  if (holds_) store_.writer_lock().unlock();
+  if (holds_ && !store_.is_abandoned()) store_.writer_lock().unlock();
   holds_ = false;
 }
 

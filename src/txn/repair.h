@@ -22,7 +22,7 @@ class WriterHold {
   WriterHold& operator=(const WriterHold&) = delete;
 
   bool holds() const noexcept { return holds_; }
-  void release() noexcept;
+  void release() noexcept;  // in a forked child the lock stays the parent's
 
  private:
   void settle(shared::WriterLock::Taken taken);

@@ -33,19 +33,25 @@ static_assert(shared::kDeferredCapacity * sizeof(pages::DeferredFree) ==
               shared::kRegionBytes - shared::kDeferredOffset);
 static_assert(pages::kAreaPages == 32768);
 
+Facts read_facts(const storage::DataFile& data) {
+  const format::Meta meta = read_metas_unmapped(data).meta;
+  return {meta.page_bytes, meta.checksum_seed};
+}
+
 }  // namespace
 
 Store::Store(const std::filesystem::path& path, const Options& options)
     : data_(ensure_file(path, options), storage::DataFile::Access::read_write,
             options.allow_any_filesystem),
       name_(data_.path().string()),
-      facts_(read_facts(options)),
+      facts_(read_facts(data_)),
       region_(data_),
       readers_(region_),
       writer_lock_(region_),
       checkpoint_lock_(region_, shared::kCheckpointByte),
       flush_lock_(region_, shared::kFlushByte),
       allocator_(tables_in(region_)) {
+  require_page_size(options.page_size);
   if (region_.alone()) {
     drop_untrusted_cache(data_, region_);
     data_.map(options.reserve);
@@ -65,13 +71,10 @@ Store::~Store() {
   }
 }
 
-Facts Store::read_facts(const Options& options) const {
-  const format::Meta meta = read_metas_unmapped(data_).meta;
-  if (options.page_size != 0 && options.page_size != meta.page_bytes) {
-    throw Error(Errc::misuse, name_ + ": has pages of " + std::to_string(meta.page_bytes) +
-                                  " bytes, not " + std::to_string(options.page_size));
-  }
-  return {meta.page_bytes, meta.checksum_seed};
+void Store::require_page_size(std::uint32_t page_bytes) const {
+  if (page_bytes == 0 || page_bytes == facts_.page_bytes) return;
+  throw Error(Errc::misuse, name_ + ": has pages of " + std::to_string(facts_.page_bytes) +
+                                " bytes, not " + std::to_string(page_bytes));
 }
 
 pages::PageView Store::view(std::uint64_t page_count) const noexcept {

@@ -63,6 +63,9 @@ class Store {
   shared::ByteMutex& flush_lock() noexcept { return flush_lock_; }
   pages::Allocator& allocator() noexcept { return allocator_; }
 
+  // Throws Errc::misuse when the file's pages have another size; 0 is any.
+  void require_page_size(std::uint32_t page_bytes) const;
+
   // Pages below `page_count` may be read through it.
   pages::PageView view(std::uint64_t page_count) const noexcept;
 
@@ -98,8 +101,6 @@ class Store {
   void abandon_after_fork() noexcept;
 
  private:
-  Facts read_facts(const Options& options) const;
-
   storage::DataFile data_;
   std::string name_;
   Facts facts_;

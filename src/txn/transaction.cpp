@@ -50,6 +50,10 @@ Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId t
 Transaction::~Transaction() { rollback(); }
 
 void Transaction::require_usable() const {
+  if (store_.is_abandoned()) {
+    throw Error(Errc::forked,
+                store_.name() + ": a transaction of the parent process; open the file anew");
+  }
   if (!is_active()) throw Error(Errc::misuse, store_.name() + ": the transaction has ended");
   if (!store_.writer_lock().held_by_this_thread()) {
     throw Error(Errc::misuse, store_.name() + ": a transaction stays on the thread that began it");

@@ -49,6 +49,9 @@ class Transaction {
   const pages::PageView& view() const noexcept { return space_.view(); }
   Store& store() noexcept { return store_; }
 
+  // Throws Errc::misuse when ended, broken, or on another thread; forked in a child process.
+  void require_usable() const;
+
   // The table of that name, existing or not; "" is the default table. Throws Errc::too_large for a
   // long name.
   OpenTable& table(std::string_view name);
@@ -74,7 +77,6 @@ class Transaction {
   Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn);
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
-  void require_usable() const;
   void room_for_one(const format::TreeRoot& tree);
   format::ExtentRef store_extent(std::string_view value);
   void require_sizes(std::string_view key, std::string_view value) const;

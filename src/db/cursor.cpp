@@ -1,0 +1,65 @@
+#include <quire/cursor.h>
+#include <quire/error.h>
+
+#include <new>
+
+#include "db/handles.h"
+
+namespace quire {
+namespace {
+
+using detail::CursorAccess;
+using detail::CursorState;
+
+void require_valid(const CursorState& state) {
+  if (state.store != nullptr) db::require_own_process(*state.store);
+  if (state.transaction == nullptr) return;
+  state.transaction->require_usable();
+  if (state.open->changes != state.changes) {
+    throw Error(Errc::misuse, "the table has changed since the cursor was placed; place it anew");
+  }
+}
+
+const CursorState& entry_of(const CursorState& state) {
+  require_valid(state);
+  if (state.cursor.at_end()) throw Error(Errc::misuse, "the cursor stands at the end");
+  return state;
+}
+
+}  // namespace
+
+Cursor::Cursor() noexcept {
+  static_assert(sizeof(CursorState) <= kStateBytes && alignof(CursorState) <= 8);
+  new (state_) CursorState();
+}
+
+Entry Cursor::operator*() const {
+  const btree::Cursor& cursor = entry_of(CursorAccess::state(*this)).cursor;
+  return {cursor.key(), cursor.value()};
+}
+
+Bytes Cursor::key() const { return entry_of(CursorAccess::state(*this)).cursor.key(); }
+
+Bytes Cursor::value() const { return entry_of(CursorAccess::state(*this)).cursor.value(); }
+
+Cursor& Cursor::operator++() {
+  entry_of(CursorAccess::state(*this));
+  CursorAccess::state(*this).cursor.next();
+  return *this;
+}
+
+Cursor& Cursor::operator--() {
+  require_valid(CursorAccess::state(*this));
+  if (!CursorAccess::state(*this).cursor.previous()) {
+    throw Error(Errc::misuse, "the cursor stands at the beginning");
+  }
+  return *this;
+}
+
+bool operator==(const Cursor& left, const Cursor& right) noexcept {
+  const CursorState& a = CursorAccess::state(left);
+  const CursorState& b = CursorAccess::state(right);
+  return a.store == b.store && a.open == b.open && a.cursor.same_place(b.cursor);
+}
+
+}  // namespace quire

@@ -1,0 +1,105 @@
+#include <quire/database.h>
+#include <quire/error.h>
+
+#include "db/handles.h"
+#include "txn/checkpoint.h"
+#include "txn/flush.h"
+
+namespace quire {
+namespace {
+
+detail::Handle& require(const std::shared_ptr<detail::Handle>& handle) {
+  if (!handle) throw Error(Errc::misuse, "used after it was moved from");
+  db::require_own_process(*handle->store);
+  return *handle;
+}
+
+detail::Handle& require_writable(const std::shared_ptr<detail::Handle>& handle) {
+  detail::Handle& writable = require(handle);
+  if (writable.options.read_only) {
+    throw Error(Errc::read_only, writable.store->name() + ": opened read-only");
+  }
+  return writable;
+}
+
+}  // namespace
+
+Database::Database(const std::filesystem::path& file, const Options& options)
+    : handle_(std::make_shared<detail::Handle>()) {
+  handle_->options = options;
+  handle_->store = db::open_store(file, options);
+}
+
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+Database::~Database() = default;
+
+Snapshot Database::snapshot() const {
+  return detail::Access::make(std::make_unique<detail::SnapshotState>(require(handle_).store));
+}
+
+Transaction Database::begin() {
+  const detail::Handle& handle = require_writable(handle_);
+  auto hold = std::make_unique<txn::WriterHold>(*handle.store);
+  return detail::Access::make(std::make_unique<detail::TransactionState>(
+      handle.store, std::move(hold), handle.options.durability));
+}
+
+std::optional<Transaction> Database::try_begin() {
+  const detail::Handle& handle = require_writable(handle_);
+  auto hold = std::make_unique<txn::WriterHold>(*handle.store, std::try_to_lock);
+  if (!hold->holds()) return std::nullopt;
+  return detail::Access::make(std::make_unique<detail::TransactionState>(
+      handle.store, std::move(hold), handle.options.durability));
+}
+
+std::optional<std::string> Database::get(Bytes key) const {
+  const Snapshot now = snapshot();
+  const auto value = now.table().get(key);
+  if (!value) return std::nullopt;
+  return std::string(*value);
+}
+
+void Database::put(Bytes key, Bytes value) {
+  Transaction transaction = begin();
+  transaction.table().put(key, value);
+  transaction.commit();
+}
+
+bool Database::erase(Bytes key) {
+  Transaction transaction = begin();
+  const bool existed = transaction.table().erase(key);
+  transaction.commit();
+  return existed;
+}
+
+void Database::sync() {
+  txn::Store& store = *require(handle_).store;
+  store.require_healthy();
+  txn::State state;
+  while (!store.load_state(store.visible(), state)) {
+  }
+  txn::flush_until(store, state.log_end);
+}
+
+void Database::checkpoint() { txn::checkpoint(*require_writable(handle_).store); }
+
+const std::filesystem::path& Database::path() const noexcept {
+  return handle_->store->data().path();
+}
+
+std::uint32_t Database::page_size_bytes() const noexcept {
+  return handle_->store->facts().page_bytes;
+}
+
+txn::Store& detail::Access::store(const Database& database) {
+  return *require(database.handle_).store;
+}
+
+detail::SnapshotState& detail::Access::state(const Snapshot& snapshot) {
+  if (!snapshot.state_) throw Error(Errc::misuse, "used after it was moved from");
+  db::require_own_process(*snapshot.state_->store);
+  return *snapshot.state_;
+}
+
+}  // namespace quire

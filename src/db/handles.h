@@ -1,0 +1,91 @@
+// What stands behind the public classes.
+#pragma once
+
+#include <quire/database.h>
+
+#include <memory>
+
+#include "btree/cursor.h"
+#include "db/registry.h"
+#include "txn/snapshot.h"
+#include "txn/transaction.h"
+
+namespace quire::detail {
+
+// Behind a Database.
+class Handle {
+ public:
+  std::shared_ptr<txn::Store> store;
+  Options options;
+};
+
+class SnapshotState {
+ public:
+  explicit SnapshotState(std::shared_ptr<txn::Store> kept)
+      : store(std::move(kept)), snapshot(*store) {}
+
+  std::shared_ptr<txn::Store> store;
+  txn::Snapshot snapshot;
+};
+
+// Behind a Transaction. Known to its thread, which rolls it back when it ends.
+class TransactionState {
+ public:
+  TransactionState(std::shared_ptr<txn::Store> kept, std::unique_ptr<txn::WriterHold> hold,
+                   Durability wanted);
+  ~TransactionState();
+
+  std::shared_ptr<txn::Store> store;
+  Durability durability;
+  txn::Transaction transaction;
+};
+
+// The inside of a TableView and Table: either a fixed tree of a snapshot or a table of a running
+// transaction.
+struct ViewState {
+  const txn::Store* store = nullptr;
+  pages::PageView view;
+  format::TreeRoot tree;
+  txn::Transaction* transaction = nullptr;
+  txn::OpenTable* open = nullptr;
+};
+
+// The inside of a Cursor.
+struct CursorState {
+  btree::Cursor cursor;
+  const txn::Store* store = nullptr;
+  txn::Transaction* transaction = nullptr;
+  txn::OpenTable* open = nullptr;
+  std::uint64_t changes = 0;  // of `open` when the cursor was placed
+};
+
+struct TableAccess {
+  static ViewState& state(TableView& view) noexcept {
+    return *reinterpret_cast<ViewState*>(view.state_);
+  }
+  static const ViewState& state(const TableView& view) noexcept {
+    return *reinterpret_cast<const ViewState*>(view.state_);
+  }
+  static TableView make_view(const ViewState& state);
+  static Table make_table(const ViewState& state);
+};
+
+struct CursorAccess {
+  static CursorState& state(Cursor& cursor) noexcept {
+    return *reinterpret_cast<CursorState*>(cursor.state_);
+  }
+  static const CursorState& state(const Cursor& cursor) noexcept {
+    return *reinterpret_cast<const CursorState*>(cursor.state_);
+  }
+};
+
+struct Access {
+  static Snapshot make(std::unique_ptr<SnapshotState> state) { return Snapshot(std::move(state)); }
+  static Transaction make(std::unique_ptr<TransactionState> state) {
+    return Transaction(std::move(state));
+  }
+  static SnapshotState& state(const Snapshot& snapshot);
+  static txn::Store& store(const Database& database);
+};
+
+}  // namespace quire::detail

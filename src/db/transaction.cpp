@@ -1,0 +1,108 @@
+#include <quire/error.h>
+#include <quire/transaction.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "db/handles.h"
+#include "txn/catalogue.h"
+
+namespace quire {
+namespace {
+
+using detail::ViewState;
+
+// A thread that ends rolls its transactions back: a robust mutex belongs to its thread, so nobody
+// else could.
+struct ThreadTransactions {
+  std::vector<txn::Transaction*> active;
+  ~ThreadTransactions() {
+    for (txn::Transaction* transaction : active) transaction->rollback();
+  }
+};
+thread_local ThreadTransactions thread_transactions;
+
+template <typename State>
+State& require(const std::unique_ptr<State>& state) {
+  if (!state) throw Error(Errc::misuse, "used after it was moved from");
+  return *state;
+}
+
+}  // namespace
+
+detail::TransactionState::TransactionState(std::shared_ptr<txn::Store> kept,
+                                           std::unique_ptr<txn::WriterHold> hold, Durability wanted)
+    : store(std::move(kept)), durability(wanted), transaction(*store, std::move(hold)) {
+  thread_transactions.active.push_back(&transaction);
+}
+
+detail::TransactionState::~TransactionState() {
+  std::erase(thread_transactions.active, &transaction);
+}
+
+Snapshot::Snapshot(std::unique_ptr<detail::SnapshotState> state) noexcept
+    : state_(std::move(state)) {}
+Snapshot::Snapshot(Snapshot&& other) noexcept = default;
+Snapshot& Snapshot::operator=(Snapshot&& other) noexcept = default;
+Snapshot::~Snapshot() = default;
+
+TableView Snapshot::table(Bytes name) const& {
+  const txn::Snapshot& snapshot = require(state_).snapshot;
+  db::require_own_process(*state_->store);
+  ViewState view{.store = state_->store.get(), .view = snapshot.view(), .tree = {}};
+  if (name.empty()) {
+    view.tree = snapshot.state().default_table;
+  } else if (const auto record =
+                 txn::find_table(snapshot.view(), snapshot.state().catalogue, name)) {
+    view.tree = record->tree;
+  }
+  return detail::TableAccess::make_view(view);
+}
+
+std::vector<std::string> Snapshot::tables() const {
+  const txn::Snapshot& snapshot = require(state_).snapshot;
+  db::require_own_process(*state_->store);
+  std::vector<std::string> names;
+  for (txn::CatalogueReader reader(snapshot.view(), snapshot.state().catalogue); !reader.at_end();
+       reader.next()) {
+    names.emplace_back(reader.name());
+  }
+  return names;
+}
+
+std::uint64_t Snapshot::txn() const noexcept { return state_ ? state_->snapshot.txn().value : 0; }
+
+Transaction::Transaction(std::unique_ptr<detail::TransactionState> state) noexcept
+    : state_(std::move(state)) {}
+Transaction::Transaction(Transaction&& other) noexcept = default;
+Transaction& Transaction::operator=(Transaction&& other) noexcept = default;
+Transaction::~Transaction() = default;
+
+Table Transaction::table(Bytes name) & {
+  txn::Transaction& transaction = require(state_).transaction;
+  return detail::TableAccess::make_table({.store = state_->store.get(),
+                                          .view = {},
+                                          .tree = {},
+                                          .transaction = &transaction,
+                                          .open = &transaction.table(name)});
+}
+
+bool Transaction::drop(Bytes name) { return require(state_).transaction.drop(name); }
+
+std::vector<std::string> Transaction::tables() const {
+  return require(state_).transaction.tables();
+}
+
+void Transaction::commit() { commit(require(state_).durability); }
+
+void Transaction::commit(Durability durability) { require(state_).transaction.commit(durability); }
+
+void Transaction::rollback() noexcept {
+  if (state_) state_->transaction.rollback();
+}
+
+std::uint64_t Transaction::txn() const noexcept {
+  return state_ ? state_->transaction.txn().value : 0;
+}
+
+}  // namespace quire
