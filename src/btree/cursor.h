@@ -5,14 +5,15 @@
 #include <optional>
 #include <string_view>
 
+#include "format/leaf.h"
 #include "format/page.h"
 #include "pages/page_view.h"
 
 namespace quire::btree {
 
-// Threads: one cursor by one thread at a time; copies are independent. Valid as long as the pages of its tree are kept
-// and, in the writing transaction, until the tree changes (the caller watches that).
-// Errors: Errc::corrupt from every function that moves or reads.
+// Threads: one cursor by one thread at a time; copies are independent. Valid as long as the pages
+// of its tree are kept and, in the writing transaction, until the tree changes (the caller watches
+// that). Errors: Errc::corrupt from every function that moves or reads.
 class Cursor {
  public:
   // Stands at the end.
@@ -20,15 +21,15 @@ class Cursor {
   Cursor(const pages::PageView& view, const format::TreeRoot& tree) noexcept;
 
   void seek_first();
-  void seek_last();                          // at the last entry; at the end when the tree is empty
+  void seek_last();  // at the last entry; at the end when the tree is empty
   void seek_end() noexcept;
   void seek_lower_bound(std::string_view key);  // first entry >= key, or the end
   void seek_upper_bound(std::string_view key);  // first entry > key, or the end
   bool seek_exact(std::string_view key);        // at the entry, or at the end and false
 
   bool at_end() const noexcept;
-  void next();                               // requires !at_end()
-  bool previous();                           // from the end: to the last entry; false (and no move) at the first
+  void next();      // requires !at_end()
+  bool previous();  // from the end: to the last entry; false (and no move) at the first
 
   // Require !at_end(). Both point into the map.
   std::string_view key() const;
@@ -38,10 +39,17 @@ class Cursor {
   bool same_place(const Cursor& other) const noexcept;
 
  private:
+  enum class Side { first, last };
   struct Step {
     std::uint32_t page;
     std::uint32_t index;
   };
+  const std::byte* page(std::uint32_t level) const noexcept;
+  format::LeafEntry entry() const;
+  void step_down(format::PagePtr pointer, std::uint32_t level, Side side);
+  bool step_across(Side side);
+  bool seek(std::string_view key, bool behind_equal);
+
   pages::PageView view_;
   format::PagePtr root_;
   std::uint32_t height_ = 0;

@@ -1,9 +1,11 @@
-// Copy-on-write B+trees over pages: search, insert, replace, erase. A tree is a value (format::TreeRoot); changing it
-// gives new pages and changes that value, never what another holder of the old value sees.
+// Copy-on-write B+trees over pages: search, insert, replace, erase. A tree is a value
+// (format::TreeRoot); changing it gives new pages and changes that value, never what another holder
+// of the old value sees.
 //
 // Threads: reading functions any number at once; writing functions on the writer's thread.
-// Errors: Errc::corrupt naming page and reason where a page contradicts itself. After a writing function has thrown,
-// the TreeRoot and the PageSpace are in an undefined (but memory-safe) state: the transaction must be rolled back.
+// Errors: Errc::corrupt naming page and reason where a page contradicts itself. After a writing
+// function has thrown, the TreeRoot and the PageSpace are in an undefined (but memory-safe) state:
+// the transaction must be rolled back.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +20,8 @@ namespace quire::btree {
 
 using Bytes = std::string_view;
 
-// The value of `key`, pointing into the map (into the leaf or the extent), valid as long as the pages of `tree` are
-// kept; nothing when absent. One descent, no allocation.
+// The value of `key`, pointing into the map (into the leaf or the extent), valid as long as the
+// pages of `tree` are kept; nothing when absent. One descent, no allocation.
 std::optional<Bytes> get(const pages::PageView& view, const format::TreeRoot& tree, Bytes key);
 
 // A value to store: bytes for the leaf, or a reference to an extent that already holds them.
@@ -29,18 +31,21 @@ struct NewValue {
 };
 
 enum class PutMode {
-  upsert,       // insert or replace
-  insert_only   // leave an existing entry as it is
+  upsert,      // insert or replace
+  insert_only  // leave an existing entry as it is
 };
 
-// Stores an entry. True when the key was absent before. With insert_only and an existing key nothing changes at all.
-// A replaced extent is freed. `key` and `value.inline_bytes` must not point into pages that this transaction has
-// written (the caller copies such arguments first). Requires key size <= format::key_bytes_max, inline values as
-// format::is_inline says, and at least pages_needed(tree) free pages.
-bool put(pages::PageSpace& space, format::TreeRoot& tree, Bytes key, const NewValue& value, PutMode mode);
+// Stores an entry. True when the key was absent before. With insert_only and an existing key
+// nothing changes at all. A replaced extent is freed. `key` and `value.inline_bytes` must not point
+// into pages that this transaction has written (the caller copies such arguments first). Requires
+// key size <= format::key_bytes_max, inline values as format::is_inline says, and at least
+// pages_needed(tree) free pages.
+bool put(pages::PageSpace& space, format::TreeRoot& tree, Bytes key, const NewValue& value,
+         PutMode mode);
 
-// Removes an entry, and its extent. False when the key is absent (then nothing changes). Underfull pages merge with a
-// sibling where both fit in one; empty pages never stay. Requires pages_needed(tree) free pages; `key` as for put.
+// Removes an entry, and its extent. False when the key is absent (then nothing changes). Underfull
+// pages merge with a sibling where both fit in one; empty pages never stay. Requires
+// pages_needed(tree) free pages; `key` as for put.
 bool erase(pages::PageSpace& space, format::TreeRoot& tree, Bytes key);
 
 // Frees every page and extent of the tree and makes it empty. Cost: reads every page once.

@@ -1,0 +1,40 @@
+// Judging what stands inside one page: the part of check_tree that looks at a single branch or
+// leaf.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "format/branch.h"
+#include "format/leaf.h"
+
+namespace quire::btree {
+
+// Keys that may stand below a pointer: low <= key < high. Nothing means no limit.
+struct KeyRange {
+  std::optional<std::string> low;
+  std::optional<std::string> high;
+
+  bool contains(std::string_view key) const noexcept {
+    return !(low && key < *low) && !(high && key >= *high);
+  }
+};
+
+// "keys from "a" to "b\x00"": for people, long keys cut.
+std::string describe(const KeyRange& range);
+
+using Report = std::function<void(const std::string& reason)>;
+
+// The whole text of a separator.
+std::string text_of(const format::Separator& separator);
+
+// Report every field that contradicts others; throw Damage where nothing more can be read.
+void judge_branch(const format::BranchView& branch, std::uint32_t page_bytes, const KeyRange& range,
+                  const Report& report);
+void judge_leaf(const format::LeafView& leaf, std::uint32_t page_bytes, const KeyRange& range,
+                const Report& report);
+
+}  // namespace quire::btree

@@ -1,0 +1,73 @@
+// The way from the root to a leaf, and what every operation on trees needs of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "format/branch.h"
+#include "format/damage.h"
+#include "format/leaf.h"
+#include "format/page.h"
+#include "pages/page_space.h"
+#include "pages/page_view.h"
+
+namespace quire::btree {
+
+// Runs `step`. A page that contradicts itself in there becomes Errc::corrupt with the file's name.
+template <typename Step>
+decltype(auto) naming_file(const pages::PageView& view, Step&& step) {
+  try {
+    return step();
+  } catch (const format::Damage& damage) {
+    view.corrupt(damage.page(), damage.what());
+  }
+}
+
+// Levels come from the height, so that every descent ends; and they index arrays. Requires a root.
+inline void check_height(const pages::PageView& view, format::PagePtr root, std::uint32_t height) {
+  if (height == 0 || height > format::kTreeHeightMax) [[unlikely]] {
+    view.corrupt(root.page, "the tree's height is out of range");
+  }
+}
+
+// Starts loading the lines of a page that a search reads first.
+inline void prefetch(const pages::PageView& view, format::PagePtr pointer) noexcept {
+  const std::byte* page = view.at(PageId{pointer.page});
+  __builtin_prefetch(page);
+  __builtin_prefetch(page + format::kHintsOffset);
+}
+
+struct Path {
+  struct Step {
+    format::PagePtr pointer;
+    std::uint32_t index = 0;     // of the child taken; in the leaf, of the first entry >= key
+    std::uint32_t count = 0;     // children or entries
+    std::byte* bytes = nullptr;  // the page, once it is writable
+  };
+  Step steps[format::kTreeHeightMax];  // by level
+};
+
+// Fills `path` with the way to where `key` belongs. Requires a root. True when the leaf has the
+// key.
+bool descend(const pages::PageView& view, const format::TreeRoot& tree, std::string_view key,
+             Path& path);
+
+// Makes the path's pages from the root down to `lowest_level` writable, each named by the one
+// above.
+void make_writable(pages::PageSpace& space, format::TreeRoot& tree, Path& path,
+                   std::uint32_t lowest_level);
+
+// Ends the life of a page and counts it.
+void free_page(pages::PageSpace& space, format::TreeRoot& tree, format::PagePtr pointer,
+               std::uint32_t level);
+
+// Ends the life of the extent that an entry names, if it does.
+void free_value(pages::PageSpace& space, format::TreeRoot& tree, const format::LeafEntry& entry);
+
+// Puts `entry` where `path` (writable) leads, into a leaf that has no room for it: splits the leaf,
+// and branches above it as far as they have no room either.
+void split_leaf(pages::PageSpace& space, format::TreeRoot& tree, Path& path,
+                const format::LeafEntry& entry, bool replaces);
+
+}  // namespace quire::btree
