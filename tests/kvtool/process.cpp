@@ -89,6 +89,7 @@ constexpr unsigned kSecondsMax = 240;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::alarm(kSecondsMax);
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     pointers.push_back(const_cast<char*>(argument.c_str()));
   }

@@ -12,7 +12,7 @@ namespace kvtool {
 
 namespace {
 
-constexpr std::size_t kBufferBytes = 64 * 1024;
+constexpr std::size_t kBufferBytes = 65536;
 
 bool wants_colour() {
   const char* no_colour = std::getenv("NO_COLOR");
