@@ -21,8 +21,8 @@ class Snapshot {
 
  private:
   Store& store_;
+  TxnId txn_;  // before slot_, whose initialiser fills it
   std::uint32_t slot_;
-  TxnId txn_;
   State state_;
   pages::PageView view_;
 };
