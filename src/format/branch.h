@@ -219,9 +219,9 @@ inline std::string_view BranchView::rest(std::uint32_t index) const {
 inline int BranchView::compare_suffix(std::uint32_t index, std::string_view suffix) const {
   const std::uint32_t tail = tails_[index];
   if (tail <= 4) {
-    // Heads are padded with zeros, so of two that end inside it the longer one has zeros there and
-    // is the greater.
-    return suffix.size() > 4 ? -1 : static_cast<int>(tail) - static_cast<int>(suffix.size());
+    // Heads are padded with zeros, so of two that end inside them the longer one has zeros there
+    // and is the greater.
+    return suffix.size() > tail ? -1 : suffix.size() < tail ? 1 : 0;
   }
   return suffix.size() <= 4 ? 1 : rest(index).compare(suffix.substr(4));
 }

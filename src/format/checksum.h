@@ -1,5 +1,6 @@
-// XXH3-64 with a seed: the only hash in the file. The seed is random per file, so that bytes prepared elsewhere do not
-// verify by accident; it is not a defence against somebody who can read the file.
+// XXH3-64 with a seed: the only hash in the file. The seed is random per file, so that bytes
+// prepared elsewhere do not verify by accident; it is not a defence against somebody who can read
+// the file.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// The meta record: what a checkpoint is. Two of them stand at kMetaOffset; the newest valid one counts (rule 14).
+// The meta record: what a checkpoint is. Two of them stand at kMetaOffset; the newest valid one
+// counts (rule 14).
 #pragma once
 
 #include <array>
@@ -14,8 +15,8 @@ namespace quire::format {
 inline constexpr std::uint64_t kMagic = 0x0a1a0d6572697571;  // "quire\r\x1a\n", as stored
 inline constexpr std::uint32_t kFormatVersion = 1;
 
-// A file with an unknown compat bit may be used, with an unknown ro-compat bit only read, with an unknown incompat bit
-// not at all.
+// A file with an unknown compat bit may be used, with an unknown ro-compat bit only read, with an
+// unknown incompat bit not at all.
 inline constexpr std::uint64_t kRoCompatKnown = 0;
 inline constexpr std::uint64_t kIncompatKnown = 0;
 
@@ -38,22 +39,22 @@ struct Meta {
   std::uint64_t incompat = 0;
   std::array<std::uint8_t, 16> file_id = {};
   std::uint64_t checksum_seed = 0;
-  std::uint64_t sequence = 0;          // rises with every store of a meta
-  std::uint64_t checkpoint = 0;        // number of the checkpoint
-  std::uint64_t txn = 0;               // transaction whose state this is
-  std::uint64_t id_base = 0;           // ids up to this one may have been used; the next is larger than both
+  std::uint64_t sequence = 0;    // rises with every store of a meta
+  std::uint64_t checkpoint = 0;  // number of the checkpoint
+  std::uint64_t txn = 0;         // transaction whose state this is
+  std::uint64_t id_base = 0;  // ids up to this one may have been used; the next is larger than both
   std::uint64_t page_count = 0;
   TreeRoot catalogue;
   TreeRoot default_table;
-  StoredRun map[2];                    // the two space maps ...
-  std::uint32_t current_map = 0;       // ... and which of them belongs to this checkpoint
+  StoredRun map[2];               // the two space maps ...
+  std::uint32_t current_map = 0;  // ... and which of them belongs to this checkpoint
   std::uint32_t next_table_id = 1;
   StoredRun log;
-  std::uint64_t log_start = 0;         // LSN of the first record that is not part of this checkpoint
-  std::uint64_t log_chain = 0;         // checksum of the record before it
-  std::uint32_t epoch = 0;             // of the records from log_start on
-  std::uint32_t clean = 0;             // 1: nothing was written after this checkpoint
-  std::uint64_t checksum = 0;          // XXH3 of the bytes before this field
+  std::uint64_t log_start = 0;  // LSN of the first record that is not part of this checkpoint
+  std::uint64_t log_chain = 0;  // checksum of the record before it
+  std::uint32_t epoch = 0;      // of the records from log_start on
+  std::uint32_t clean = 0;      // 1: nothing was written after this checkpoint
+  std::uint64_t checksum = 0;   // XXH3 of the bytes before this field
 };
 static_assert(sizeof(Meta) == kMetaBytes);
 static_assert(offsetof(Meta, format_version) == 8);
@@ -85,8 +86,8 @@ std::uint64_t meta_checksum(const Meta& meta) noexcept;
 // Why a meta cannot be used; `none` when it can.
 enum class MetaFault { none, not_a_meta, wrong_version, unknown_feature, damaged };
 
-// Judges bytes from a file. Everything that later code computes with is bounded here: page size, page count, runs
-// inside the file's page count, log size and alignment.
+// Judges bytes from a file. Everything that later code computes with is bounded here: page size,
+// page count, runs inside the file's page count, log size and alignment.
 MetaFault judge(const Meta& meta) noexcept;
 
 // The newest usable one of two metas and its slot (0 or 1); or the gravest fault of the two.
@@ -100,8 +101,8 @@ MetaChoice choose(const Meta& first, const Meta& second) noexcept;
 // A catalogue entry's value: the table behind a name.
 struct TableRecord {
   TreeRoot tree;
-  std::uint32_t table_id = 0;   // as log records name it
-  std::uint32_t flags = 0;      // reserved: kinds of tables; unknown bits make the table unreadable
+  std::uint32_t table_id = 0;  // as log records name it
+  std::uint32_t flags = 0;     // reserved: kinds of tables; unknown bits make the table unreadable
   std::uint64_t reserved = 0;
 };
 static_assert(sizeof(TableRecord) == 64);

@@ -21,8 +21,9 @@ std::size_t operation_bytes(const Operation& operation) noexcept {
 void append_operation(std::vector<std::byte>& payload, const Operation& operation) {
   const bool has_extent = operation.kind == OperationKind::put_extent;
   const std::string_view value =
-      has_extent ? std::string_view(reinterpret_cast<const char*>(&operation.extent), sizeof(ExtentRef))
-                 : operation.value;
+      has_extent
+          ? std::string_view(reinterpret_cast<const char*>(&operation.extent), sizeof(ExtentRef))
+          : operation.value;
   OperationHeader header;
   header.kind = operation.kind;
   header.key_bytes = static_cast<std::uint16_t>(operation.key.size());

@@ -19,9 +19,11 @@ const char* judge_map_page(const std::byte* map_page, PageId page, std::uint32_t
                            std::uint64_t seed) noexcept {
   const auto* header = reinterpret_cast<const MapPageHeader*>(map_page);
   if (header->kind != PageKind::map) return "not a space map page";
-  if (header->page != page.value || header->index != index) return "a space map page of another place";
+  if (header->page != page.value || header->index != index)
+    return "a space map page of another place";
   if (header->checkpoint != checkpoint) return "a space map page of another checkpoint";
-  if (header->checksum != page_checksum(map_page, page_bytes, seed)) return "space map checksum mismatch";
+  if (header->checksum != page_checksum(map_page, page_bytes, seed))
+    return "space map checksum mismatch";
   return nullptr;
 }
 

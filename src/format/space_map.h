@@ -1,5 +1,5 @@
-// The space map: one bit per page of the file, set when the page is in use by the checkpoint, in pages that each carry
-// their index, the checkpoint's number and a checksum.
+// The space map: one bit per page of the file, set when the page is in use by the checkpoint, in
+// pages that each carry their index, the checkpoint's number and a checksum.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ struct MapPageHeader {
   std::uint32_t page = 0;        // its own number
   PageKind kind = PageKind::map;
   std::uint8_t reserved_bytes[3] = {};
-  std::uint32_t index = 0;       // place in its map: bits of pages from index × map_page_bits() on
+  std::uint32_t index = 0;  // place in its map: bits of pages from index × map_page_bits() on
   std::uint32_t reserved[9] = {};
 };
 static_assert(sizeof(MapPageHeader) == 64);
@@ -30,7 +30,8 @@ inline constexpr std::uint64_t map_page_bits(std::uint32_t page_bytes) noexcept 
 }
 
 // Map pages that a file of `page_count` pages needs.
-inline constexpr std::uint64_t map_pages_needed(std::uint64_t page_count, std::uint32_t page_bytes) noexcept {
+inline constexpr std::uint64_t map_pages_needed(std::uint64_t page_count,
+                                                std::uint32_t page_bytes) noexcept {
   return (page_count + map_page_bits(page_bytes) - 1) / map_page_bits(page_bytes);
 }
 
@@ -47,7 +48,8 @@ void seal_map_page(std::byte* map_page, PageId page, std::uint32_t index, std::u
                    std::uint32_t page_bytes, std::uint64_t seed) noexcept;
 
 // Null when the page is what it should be, else the reason.
-const char* judge_map_page(const std::byte* map_page, PageId page, std::uint32_t index, std::uint64_t checkpoint,
-                           std::uint32_t page_bytes, std::uint64_t seed) noexcept;
+const char* judge_map_page(const std::byte* map_page, PageId page, std::uint32_t index,
+                           std::uint64_t checkpoint, std::uint32_t page_bytes,
+                           std::uint64_t seed) noexcept;
 
 }  // namespace quire::format
