@@ -256,9 +256,7 @@ void branch_erase(std::byte* page, std::uint32_t page_bytes, std::uint32_t index
   const std::uint32_t record_bytes = branch.record_bytes(separator_index);
   if (record_bytes > branch.heap_live()) damaged(page, "branch's separators exceed its heap");
   PageHeader& header = header_of(page);
-  if (record_bytes > 0 && branch.tail(separator_index) == branch.heap_begin()) {
-    header.heap_begin += record_bytes;
-  }
+  if (branch.tail(separator_index) == branch.heap_begin()) header.heap_begin += record_bytes;
   header.heap_live -= record_bytes;
   header.entry_count = static_cast<std::uint16_t>(count - 1);
   const BranchArrays from(count, branch.prefix_bytes());

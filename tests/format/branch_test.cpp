@@ -302,5 +302,41 @@ TEST(DamagedBranch, NeverLeadsOutOfThePageByNoise) {
   }
 }
 
+TEST(DamagedBranch, HasSeparatorsOutOfOrder) {
+  PageBuffer left{4096};
+  PageBuffer right{4096};
+  PageBuffer page{4096};
+  branch_start(left.get(), left.size(), {1, 1});
+  branch_insert(left.get(), left.size(), 1, "long stem 1", {2, 2});
+  branch_start(right.get(), right.size(), {3, 3});
+  branch_insert(right.get(), right.size(), 1, "long stem 2", {4, 4});
+  const auto children = BranchSequence::joined(BranchView(left.get(), 4096), Separator("z"),
+                                               BranchView(right.get(), 4096));
+  EXPECT_TRUE(branch_fits(children, 0, 4, page.size()));
+  try {
+    branch_build(page.get(), page.size(), children, 0, 4);
+    ADD_FAILURE() << "built from separators out of order";
+  } catch (const Damage& damage) {
+    EXPECT_EQ(damage.page(), 77u);
+    EXPECT_STREQ(damage.what(), "separators of a branch are out of order");
+  }
+}
+
+TEST(DamagedBranch, HasASeparatorLongerThanAnyKey) {
+  PageBuffer page{4096};
+  const std::string stem(1000, 'x');
+  branch_start(page.get(), page.size(), {1, 1});
+  branch_insert(page.get(), page.size(), 1, stem, {2, 2});
+  branch_insert(page.get(), page.size(), 2, stem + std::string(900, 'y'), {3, 3});
+  const BranchArrays arrays(3, 1000);
+  header_of(page.get()).heap_begin = 2048;
+  store_le(page.get() + arrays.tails + 4, std::uint16_t{2048});
+  store_le(page.get() + 2048, std::uint16_t{938});
+  const BranchView branch(page.get(), page.size());
+  EXPECT_EQ(text(branch.separator(2)).size(), key_bytes_max(4096));
+  store_le(page.get() + 2048, std::uint16_t{939});
+  EXPECT_THROW(branch.separator(2), Damage);
+}
+
 }  // namespace
 }  // namespace quire::format

@@ -272,17 +272,44 @@ TEST(DamagedLeaf, NeverLeadsOutOfThePageByNoise) {
   }
 }
 
+// The reason that the call throws; empty when it throws none.
+template <typename Call>
+std::string damage_of(Call&& call) {
+  try {
+    call();
+  } catch (const Damage& damage) {
+    EXPECT_EQ(damage.page(), 77u);
+    return damage.what();
+  }
+  return {};
+}
+
 TEST(DamagedLeaf, IsNamedWithItsReason) {
   PageBuffer page{4096};
   leaf_start(page.get(), page.size(), {"key", "value", false});
   header_of(page.get()).entry_count = 0;
-  try {
-    LeafView leaf(page.get(), page.size());
-    FAIL() << "an empty leaf was accepted";
-  } catch (const Damage& damage) {
-    EXPECT_EQ(damage.page(), 77u);
-    EXPECT_STREQ(damage.what(), "leaf without entries");
-  }
+  EXPECT_EQ(damage_of([&] { LeafView(page.get(), page.size()); }), "leaf without entries");
+}
+
+TEST(DamagedLeaf, HasAKeyShorterThanThePrefix) {
+  PageBuffer page{4096};
+  leaf_start(page.get(), page.size(), {"a long key", "", false});
+  store_le(page.get() + page.size() - 14, std::uint16_t{3});
+  EXPECT_EQ(damage_of([&] { LeafView(page.get(), page.size()).entry(0); }),
+            "leaf's key is shorter than the prefix");
+}
+
+TEST(DamagedLeaf, HasKeysOutOfOrder) {
+  PageBuffer left{4096};
+  PageBuffer right{4096};
+  PageBuffer page{4096};
+  leaf_start(left.get(), left.size(), {"long stem 1", "", false});
+  leaf_insert(left.get(), left.size(), 1, {"z", "", false});
+  leaf_start(right.get(), right.size(), {"long stem 2", "", false});
+  const auto entries =
+      LeafSequence::joined(LeafView(left.get(), 4096), LeafView(right.get(), 4096));
+  EXPECT_EQ(damage_of([&] { leaf_build(page.get(), page.size(), entries, 0, 3); }),
+            "keys of a leaf are out of order");
 }
 
 }  // namespace
