@@ -98,7 +98,7 @@ TEST_F(Cursors, StepsAndTheirInversesCancel) {
   EXPECT_EQ((at++).key(), "e");
   EXPECT_EQ((at--).key(), "g");
   EXPECT_EQ(at, table().find("e"));
-  at = std::prev(table().end());
+  at = std::ranges::prev(table().end());
   ++at;
   EXPECT_EQ(at, table().end());
   EXPECT_EQ((--at).key(), "m");
@@ -232,7 +232,7 @@ TEST_F(Cursors, PrefixFindsKeysThatBeginWithIt) {
   EXPECT_EQ(count("\xff\xff\xff\xff"), 0);
   EXPECT_EQ(count("a\xff"), 0);
   EXPECT_EQ(count(std::string(5000, '\xff')), 0);
-  EXPECT_EQ(std::prev(view.prefix("a").end()).key(), "ac");
+  EXPECT_EQ(std::ranges::prev(view.prefix("a").end()).key(), "ac");
 }
 
 TEST_F(CursorOfMany, WalksThousandsOfEntriesInBothDirections) {
@@ -255,7 +255,7 @@ TEST_F(CursorOfMany, WalksThousandsOfEntriesInBothDirections) {
   for (std::uint64_t i = 0; i < kCount; i += 37) {
     ASSERT_EQ(table.lower_bound(big_endian(i * 2 + 1)),
               i + 1 < kCount ? table.find(big_endian(i * 2 + 2)) : table.end());
-    ASSERT_EQ(std::prev(table.lower_bound(big_endian(i * 2 + 1))).key(), big_endian(i * 2));
+    ASSERT_EQ(std::ranges::prev(table.lower_bound(big_endian(i * 2 + 1))).key(), big_endian(i * 2));
   }
 }
 

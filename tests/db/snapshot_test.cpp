@@ -16,21 +16,23 @@ using Snapshots = DatabaseTest;
 // How much the file holds while and after it is overwritten.
 class FileSize : public DatabaseTest {
  protected:
-  static constexpr std::uint64_t kSlackBytes = 1 << 20;
+  static constexpr std::uint64_t kMiB = 1 << 20;
 
   std::uint64_t file_bytes() const { return std::filesystem::file_size(file_); }
 
-  // Runs `round` often enough for the size to settle, then as often again: it must not have grown.
+  // Runs `round` in phases of `times`: the file must stop growing, and not beyond `bytes_max`.
   template <typename Round>
-  void expect_settles(std::uint64_t times, Round&& round) {
-    for (std::uint64_t i = 0; i < times; ++i) round(i);
-    const std::uint64_t settled = file_bytes();
-    for (std::uint64_t i = times; i < 2 * times; ++i) round(i);
-    const std::uint64_t later = file_bytes();
-    for (std::uint64_t i = 2 * times; i < 3 * times; ++i) round(i);
-    EXPECT_LE(file_bytes(), std::max(settled, later) + kSlackBytes)
-        << settled << " after " << times << " rounds, " << later << " after twice as many";
-    EXPECT_LE(later, settled + settled / 4 + kSlackBytes);
+  void expect_settles(std::uint64_t times, std::uint64_t bytes_max, Round&& round) {
+    std::uint64_t number = 0;
+    std::uint64_t before = 0;
+    int phases_unchanged = 0;
+    for (int phase = 0; phase < 20 && phases_unchanged < 3; ++phase) {
+      before = number == 0 ? 0 : file_bytes();
+      for (std::uint64_t i = 0; i < times; ++i) round(number++);
+      phases_unchanged = file_bytes() == before ? phases_unchanged + 1 : 0;
+      ASSERT_LE(file_bytes(), bytes_max) << "after " << number << " rounds";
+    }
+    EXPECT_EQ(phases_unchanged, 3) << "still growing after " << number << " rounds";
   }
 };
 
@@ -155,7 +157,7 @@ TEST_F(Snapshots, AssignmentEndsTheOldOne) {
 TEST_F(FileSize, SettlesUnderSteadyOverwriting) {
   Database db{file_, {.durability = Durability::relaxed}};
   Random random{choose_seed("SettlesUnderSteadyOverwriting")};
-  expect_settles(rounds(3000, 600), [&](std::uint64_t) {
+  expect_settles(rounds(1500, 200), 16 * kMiB, [&](std::uint64_t) {
     db.write([&](Transaction& tx) {
       for (int i = 0; i < 20; ++i) {
         tx.table().put(big_endian(random.below(5000)), pattern(100, random.next()));
@@ -166,7 +168,7 @@ TEST_F(FileSize, SettlesUnderSteadyOverwriting) {
 
 TEST_F(FileSize, SettlesUnderFullCommitsWithCheckpoints) {
   Database db{file_};
-  expect_settles(150, [&](std::uint64_t round) {
+  expect_settles(150, 4 * kMiB, [&](std::uint64_t round) {
     db.put(big_endian(round % 50), pattern(500, round));
     if (round % 10 == 0) db.checkpoint();
   });
@@ -175,14 +177,14 @@ TEST_F(FileSize, SettlesUnderFullCommitsWithCheckpoints) {
 TEST_F(FileSize, SettlesUnderSteadyOverwritingOfLargeValues) {
   Database db{file_, {.durability = Durability::relaxed}};
   Random random{choose_seed("SettlesUnderSteadyOverwritingOfLargeValues")};
-  expect_settles(rounds(400, 100), [&](std::uint64_t round) {
+  expect_settles(rounds(400, 100), 64 * kMiB, [&](std::uint64_t round) {
     db.put(big_endian(round % 20), pattern(random.between(2000, 200'000), round));
   });
 }
 
 TEST_F(FileSize, SettlesWhenTablesComeAndGo) {
   Database db{file_, {.durability = Durability::relaxed}};
-  expect_settles(rounds(200, 50), [&](std::uint64_t round) {
+  expect_settles(rounds(100, 20), 16 * kMiB, [&](std::uint64_t round) {
     db.write([&](Transaction& tx) {
       for (std::uint64_t i = 0; i < 300; ++i) {
         tx.table("t" + std::to_string(round % 3)).put(big_endian(i), pattern(200, i));
@@ -194,7 +196,7 @@ TEST_F(FileSize, SettlesWhenTablesComeAndGo) {
 
 TEST_F(FileSize, SettlesUnderRollbacks) {
   Database db{file_};
-  expect_settles(100, [&](std::uint64_t round) {
+  expect_settles(20, 32 * kMiB, [&](std::uint64_t round) {
     Transaction tx = db.begin();
     for (std::uint64_t i = 0; i < 500; ++i) tx.table().put(big_endian(i), pattern(3000, round));
   });
@@ -202,7 +204,7 @@ TEST_F(FileSize, SettlesUnderRollbacks) {
 }
 
 TEST_F(FileSize, SettlesOverManyReopens) {
-  expect_settles(20, [&](std::uint64_t round) {
+  expect_settles(10, 8 * kMiB, [&](std::uint64_t round) {
     Database db{file_};
     db.write([&](Transaction& tx) {
       for (std::uint64_t i = 0; i < 300; ++i) tx.table().put(big_endian(i), pattern(300, round));
@@ -220,21 +222,20 @@ TEST_F(FileSize, SpaceOfErasedEntriesIsUsedAgain) {
     });
   };
   fill(1);
-  const std::uint64_t filled = file_bytes();
-  for (std::uint64_t round = 0; round < 6; ++round) {
+  for (std::uint64_t round = 0; round < rounds(24, 6); ++round) {
     db.write([](Transaction& tx) {
       for (std::uint64_t i = 0; i < 20'000; ++i) EXPECT_TRUE(tx.table().erase(big_endian(i)));
     });
     fill(round);
   }
-  EXPECT_LE(file_bytes(), 3 * filled);
+  EXPECT_LE(file_bytes(), 64 * kMiB);
   db.write([](Transaction& tx) { tx.table().clear(); });
   db.checkpoint();
   db.checkpoint();
   const Statistics after = stat(db);
   EXPECT_EQ(after.tables.at(0).leaf_page_count, 0u);
   EXPECT_EQ(after.tables.at(0).extent_page_count, 0u);
-  EXPECT_LE(after.used_pages * after.page_size_bytes, after.log_bytes + kSlackBytes);
+  EXPECT_LE(after.used_pages * after.page_size_bytes, after.log_bytes + kMiB);
 }
 
 TEST_F(FileSize, AnOpenSnapshotHoldsPagesAndItsEndGivesThemBack) {
@@ -252,7 +253,7 @@ TEST_F(FileSize, AnOpenSnapshotHoldsPagesAndItsEndGivesThemBack) {
       ASSERT_EQ(held.table().get(big_endian(i)), pattern(1000, 0));
     }
   }
-  expect_settles(40, overwrite);
+  expect_settles(40, 64 * kMiB, overwrite);
 }
 
 }  // namespace
