@@ -23,6 +23,9 @@ struct CursorAccess;
 // A position in a table, and a std::bidirectional_iterator over Entry. A plain value: copying
 // allocates nothing.
 //
+// Use std::ranges::next and prev on it; std::prev knows only iterators that refer to objects in
+// memory.
+//
 // Threads: one cursor by one thread at a time; copies are independent.
 // Lifetime: that of the snapshot or transaction it came from. Inside a transaction any change to
 // the table invalidates its cursors; using one afterwards throws Errc::misuse (except to assign it

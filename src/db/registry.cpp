@@ -55,7 +55,7 @@ std::shared_ptr<txn::Store> open_store(const std::filesystem::path& path, const 
   if (const auto known = registry().stores.find(identity_of(file));
       known != registry().stores.end()) {
     if (auto store = known->second.lock()) {
-      store->require_page_size(options.page_size);
+      store->require_fits(options);
       return store;
     }
   }

@@ -128,6 +128,7 @@ inline constexpr std::uint64_t kAllocatorControlOffset = 8192;
 inline constexpr std::uint64_t kStatesOffset = 16384;
 inline constexpr std::uint64_t kFixedBytes = kStatesOffset + kStateCount * sizeof(StateSlot);
 
+inline constexpr std::uint32_t kSlotStep = 64;  // slots that get blocks at a time: one 4 KiB page
 inline constexpr std::uint64_t kProcessSlotsMax = 16384;
 inline constexpr std::uint64_t kProcessSlotsOffset = kMiB;
 inline constexpr std::uint64_t kReaderSlotsMax = kMiB;

@@ -17,8 +17,6 @@
 namespace quire::shared {
 namespace {
 
-constexpr std::uint32_t kSlotStep = 64;  // slots that get blocks at a time: one 4 KiB page
-
 constexpr std::uint64_t owner_word(std::uint32_t process, std::uint64_t generation) noexcept {
   return generation << 32 | (process + std::uint64_t{1});
 }

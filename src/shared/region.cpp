@@ -152,6 +152,11 @@ void Region::initialise() {
   file_.reset(kRegionBytes);
   if (file_.base() == nullptr) file_.map(kRegionBytes);
   file_.ensure(0, kFixedBytes);
+  // The first slots have their blocks from the start: a full disk then stops the opening, not the
+  // reading.
+  file_.ensure(kProcessSlotsOffset, kSlotStep * sizeof(ProcessSlot));
+  file_.ensure(kReaderSlotsOffset, kSlotStep * sizeof(ReaderSlot));
+  control().reader_slot_count.store(kSlotStep, std::memory_order_relaxed);
   initialise_mutex(control().writer_mutex);
   // Poison must outlive a death in here: it is forgotten only by `open_to_others`.
   control().poisoned_before.store(was_poisoned_ ? 1 : 0, std::memory_order_release);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <optional>
 
 #include "base/assert.h"
 #include "format/space_map.h"
@@ -67,26 +68,36 @@ void release_replaced(Store& store) {
   words.stage.store(CheckpointStage::none, std::memory_order_release);
 }
 
-// A log that fills up soon makes checkpoints frequent: it doubles, within what the amount of data
-// justifies.
-bool wants_larger_log(Store& store) {
-  const std::uint64_t data_bytes =
-      (store.allocator().file_pages() - store.allocator().free_pages()) * store.facts().page_bytes;
-  const std::uint64_t limit_bytes = std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
-  return store.ring().size_bytes * 2 <= limit_bytes;
+bool log_is_filling(const Store& store) {
+  State state;
+  if (!store.load_state(store.visible(), state))
+    return false;  // commits rush by: the next one asks again
+  return state.log_end.value - store.control().log_start.load() > store.ring().size_bytes / 4 * 3;
 }
 
-// A run for the new metas to name, grown for when there is none.
-PageRun acquire(Store& store, std::uint32_t page_count) {
+// A log that fills up soon makes checkpoints frequent: it doubles, within what the amount of data
+// justifies.
+bool wants_larger_log(Store& store, const State& state) {
+  if (!log_is_filling(store)) return false;
+  const pages::Allocator& allocator = store.allocator();
+  const std::uint64_t page_bytes = store.facts().page_bytes;
+  const std::uint64_t used_pages = allocator.file_pages() - allocator.free_pages() -
+                                   allocator.deferred_pages(state.deferred_tail);
+  const std::uint64_t log_bytes = store.ring().size_bytes;
+  const std::uint64_t data_bytes =
+      used_pages * page_bytes - std::min(used_pages * page_bytes, log_bytes);
+  return log_bytes * 2 <= std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
+}
+
+// A run for the new metas to name, grown for when there is none; nothing when the disk is full.
+std::optional<PageRun> acquire(Store& store, std::uint32_t page_count) {
   CheckpointWords& words = store.control().checkpoint;
   const auto announce = [&](PageRun run) { note(words.acquired, run); };
   auto first = store.allocator().take_run(page_count, announce);
-  if (!first) {
-    grow_file(store, page_count);
+  if (!first && grow_file(store, page_count))
     first = store.allocator().take_run(page_count, announce);
-  }
-  QUIRE_ASSERT(first.has_value());
-  return {*first, page_count};
+  if (!first) return std::nullopt;
+  return PageRun{*first, page_count};
 }
 
 // What a checkpoint is about to name.
@@ -154,15 +165,16 @@ class Checkpoint {
   }
 
   void move_log_if_small() {
-    if (!wants_larger_log(store_)) return;
+    if (!wants_larger_log(store_, plan_.state)) return;
     const std::uint64_t page_bytes = store_.facts().page_bytes;
-    const PageRun run = acquire(store_, meta_.log.page_count * 2);
-    if (const auto error =
-            store_.data().write_zeros(run.first.value * page_bytes, run.page_count * page_bytes)) {
+    const auto run = acquire(store_, meta_.log.page_count * 2);
+    if (!run) return;  // the log we have does as well, with more checkpoints
+    if (const auto error = store_.data().write_zeros(run->first.value * page_bytes,
+                                                     run->page_count * page_bytes)) {
       store_.poison(error, "writing a larger log");
     }
     note(words_.replaced, {PageId{meta_.log.first_page}, meta_.log.page_count});
-    meta_.log = stored(run);
+    meta_.log = stored(*run);
     meta_.log_start = (meta_.log_start + page_bytes - 1) / page_bytes * page_bytes;
   }
 
@@ -177,7 +189,9 @@ class Checkpoint {
       // Twice what is needed, so that it is not outgrown at once, also not by the growth that
       // making it may take.
       note(words_.replaced, {PageId{map.first_page}, map.page_count});
-      map = stored(acquire(store_, static_cast<std::uint32_t>(needed() * 2)));
+      const auto run = acquire(store_, static_cast<std::uint32_t>(needed() * 2));
+      if (!run) throw Error(Errc::no_space, store_.name() + ": no room for a larger space map");
+      map = stored(*run);
     }
     QUIRE_ASSERT(map.page_count >= needed());
     meta_.page_count = store_.allocator().file_pages();
@@ -257,13 +271,6 @@ Plan plan_for_visible(Store& store) {
   return plan;
 }
 
-bool log_is_filling(const Store& store) {
-  State state;
-  if (!store.load_state(store.visible(), state))
-    return false;  // commits rush by: the next one asks again
-  return state.log_end.value - store.control().log_start.load() > store.ring().size_bytes / 4 * 3;
-}
-
 // A checkpoint under the writer lock from beginning to end. Failing before its meta was stored, it
 // leaves no trace.
 void run_exclusively(Store& store, Plan plan) {
@@ -311,7 +318,7 @@ void checkpoint_if_due(Store& store) {
   if (!checkpoint_lock.owns_lock()) return;
   settle_locked(store);
   if (!log_is_filling(store)) return;
-  if (wants_larger_log(store)) {
+  if (wants_larger_log(store, store.visible_state())) {
     run_exclusively(store, plan_for_visible(store));
     return;
   }

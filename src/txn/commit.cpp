@@ -54,7 +54,12 @@ void Transaction::commit(Durability durability) {
   } else {
     flush_until(store_, state_.log_end);
   }
-  checkpoint_if_due(store_);
+  try {
+    checkpoint_if_due(store_);
+  } catch (const Error&) {
+    // The commit stands. Whatever stops the checkpoint meets the next transaction, which can report
+    // it as its own.
+  }
 }
 
 bool Transaction::has_changes() const noexcept {

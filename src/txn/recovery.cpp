@@ -52,6 +52,10 @@ class Recovery {
     rebuild_allocator();
     const log::Tail tail = scan_log();
     if (meta_.clean == 1 && record_count_ == 0) return;
+    if (!store_.facts().may_be_written) {
+      throw Error(Errc::wrong_version,
+                  store_.name() + ": needs recovery by the newer version that wrote it");
+    }
     replay(tail);
   }
 

@@ -39,15 +39,6 @@ bool try_grow_to(Store& store, std::uint64_t page_count) {
   }
 }
 
-// By a whole chunk, or, when the disk has no more than that, by what is needed.
-bool grow(Store& store, std::uint64_t needed_pages) {
-  const std::uint64_t page_bytes = store.facts().page_bytes;
-  const std::uint64_t before = store.allocator().file_pages();
-  const std::uint64_t chunk_pages =
-      std::max(needed_pages, (growth_bytes(before * page_bytes) + page_bytes - 1) / page_bytes);
-  return try_grow_to(store, before + chunk_pages) || try_grow_to(store, before + needed_pages);
-}
-
 [[noreturn]] void give_up(Store& store, std::uint64_t page_count) {
   throw Error(Errc::no_space,
               store.name() + ": no room for " +
@@ -65,8 +56,15 @@ bool checkpoint_pins_much(Store& store, const State& base) {
 
 }  // namespace
 
-void grow_file(Store& store, std::uint64_t page_count) {
-  if (!grow(store, page_count)) give_up(store, page_count);
+// By a whole chunk, or, when the disk has no more than that, by as much of it as there is.
+bool grow_file(Store& store, std::uint64_t page_count) {
+  const std::uint64_t page_bytes = store.facts().page_bytes;
+  const std::uint64_t before = store.allocator().file_pages();
+  std::uint64_t chunk_pages = growth_bytes(before * page_bytes) / page_bytes;
+  for (; chunk_pages > page_count; chunk_pages /= 2) {
+    if (try_grow_to(store, before + chunk_pages)) return true;
+  }
+  return try_grow_to(store, before + page_count);
 }
 
 std::uint64_t sweep(Store& store, const State& base) {
@@ -97,7 +95,7 @@ void make_room(Store& store, const SpaceContext& context, std::uint64_t page_cou
     }
   }
   if (allocator.free_pages() >= low_water) return;
-  if (grow(store, page_count) || allocator.free_pages() >= page_count) return;
+  if (grow_file(store, page_count) || allocator.free_pages() >= page_count) return;
   if (context.may_sweep && store.visible() > store.checkpointed()) {
     checkpoint_by_writer(store);
     sweep(store, context.base);
@@ -115,7 +113,7 @@ void make_run(Store& store, const SpaceContext& context, std::uint64_t page_coun
       if (allocator.has_run(page_count)) return;
     }
   }
-  if (grow(store, page_count)) return;
+  if (grow_file(store, page_count)) return;
   if (context.may_sweep && store.visible() > store.checkpointed()) {
     checkpoint_by_writer(store);
     sweep(store, context.base);

@@ -21,8 +21,9 @@ void make_room(Store& store, const SpaceContext& context, std::uint64_t page_cou
 // The same for `page_count` pages in one run; called when there is no such run.
 void make_run(Store& store, const SpaceContext& context, std::uint64_t page_count);
 
-// Makes the file longer by at least `page_count` neighbouring pages. Throws Errc::no_space.
-void grow_file(Store& store, std::uint64_t page_count);
+// Makes the file longer by at least `page_count` neighbouring pages; false when the disk or the
+// reserved address space has no room for them. Throws Errc::poisoned.
+bool grow_file(Store& store, std::uint64_t page_count);
 
 // Releases what may be reused (rule 1). Returns pages released.
 std::uint64_t sweep(Store& store, const State& base);

@@ -35,7 +35,9 @@ static_assert(pages::kAreaPages == 32768);
 
 Facts read_facts(const storage::DataFile& data) {
   const format::Meta meta = read_metas_unmapped(data).meta;
-  return {meta.page_bytes, meta.checksum_seed};
+  return {.page_bytes = meta.page_bytes,
+          .checksum_seed = meta.checksum_seed,
+          .may_be_written = (meta.ro_compat & ~format::kRoCompatKnown) == 0};
 }
 
 }  // namespace
@@ -51,7 +53,7 @@ Store::Store(const std::filesystem::path& path, const Options& options)
       checkpoint_lock_(region_, shared::kCheckpointByte),
       flush_lock_(region_, shared::kFlushByte),
       allocator_(tables_in(region_)) {
-  require_page_size(options.page_size);
+  require_fits(options);
   if (region_.alone()) {
     drop_untrusted_cache(data_, region_);
     data_.map(options.reserve);
@@ -71,10 +73,17 @@ Store::~Store() {
   }
 }
 
-void Store::require_page_size(std::uint32_t page_bytes) const {
-  if (page_bytes == 0 || page_bytes == facts_.page_bytes) return;
-  throw Error(Errc::misuse, name_ + ": has pages of " + std::to_string(facts_.page_bytes) +
-                                " bytes, not " + std::to_string(page_bytes));
+void Store::require_fits(const Options& options) const {
+  if (options.page_size != 0 && options.page_size != facts_.page_bytes) {
+    throw Error(Errc::misuse, name_ + ": has pages of " + std::to_string(facts_.page_bytes) +
+                                  " bytes, not " + std::to_string(options.page_size));
+  }
+  if (!facts_.may_be_written && !options.read_only) {
+    throw Error(Errc::wrong_version,
+                name_ +
+                    ": written by a newer version of quire; this one may only read it: "
+                    "open it read-only");
+  }
 }
 
 pages::PageView Store::view(std::uint64_t page_count) const noexcept {

@@ -38,6 +38,7 @@ static_assert(sizeof(State) % 8 == 0);
 struct Facts {
   std::uint32_t page_bytes = 0;
   std::uint64_t checksum_seed = 0;
+  bool may_be_written = true;  // false: made by a newer version in a way that allows reading only
 };
 
 // Threads: any; each part says what it needs. Never moves.
@@ -63,8 +64,9 @@ class Store {
   shared::ByteMutex& flush_lock() noexcept { return flush_lock_; }
   pages::Allocator& allocator() noexcept { return allocator_; }
 
-  // Throws Errc::misuse when the file's pages have another size; 0 is any.
-  void require_page_size(std::uint32_t page_bytes) const;
+  // Throws Errc::misuse when the file's pages have another size than asked for, wrong_version when
+  // it must not be written and is to be.
+  void require_fits(const Options& options) const;
 
   // Pages below `page_count` may be read through it.
   pages::PageView view(std::uint64_t page_count) const noexcept;

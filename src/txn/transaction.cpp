@@ -12,8 +12,9 @@
 namespace quire::txn {
 namespace {
 
-// Free pages to begin with, so that most transactions never have to look for room.
-constexpr std::uint64_t kPagesAtBegin = 64;
+// What a put leaves free, so that on a full disk there is still room to erase, commit and
+// checkpoint.
+constexpr std::uint64_t kPagesKept = 64;
 
 std::unique_ptr<WriterHold> settled(Store& store, std::unique_ptr<WriterHold> hold) {
   store.require_healthy();
@@ -107,8 +108,8 @@ auto Transaction::change(OpenTable& table, Change&& change) {
   }
 }
 
-void Transaction::room_for_one(const format::TreeRoot& tree) {
-  const std::uint64_t needed = std::max<std::uint64_t>(btree::pages_needed(tree), kPagesAtBegin);
+void Transaction::room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages) {
+  const std::uint64_t needed = btree::pages_needed(tree) + kept_pages;
   if (store_.allocator().free_pages() >= needed) return;
   make_room(store_, context_, needed);
   space_.set_page_count(static_cast<std::uint32_t>(store_.allocator().file_pages()));
@@ -178,7 +179,7 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
     create_if_absent(table);
-    room_for_one(table.tree);
+    room_for_one(table.tree, kPagesKept);
     bool was_absent = false;
     if (is_inline) {
       value = out_of_map(value, value_copy_);
@@ -190,7 +191,7 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
     } else {
       const format::ExtentRef extent = store_extent(value);
       names_extents_ = true;
-      room_for_one(table.tree);
+      room_for_one(table.tree, kPagesKept);
       was_absent = btree::put(space_, table.tree, key, {{}, &extent}, mode);
       log({.kind = format::OperationKind::put_extent,
            .table_id = table.table_id,

@@ -77,7 +77,7 @@ class Transaction {
   Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn);
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
-  void room_for_one(const format::TreeRoot& tree);
+  void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);
   format::ExtentRef store_extent(std::string_view value);
   void require_sizes(std::string_view key, std::string_view value) const;
   void require_table_room(const OpenTable& table) const;
