@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/child.h"
@@ -146,6 +147,69 @@ TEST_F(KilledProcess, ReaderGivesItsPagesBack) {
   }
   EXPECT_TRUE(readers(db).empty());
   EXPECT_LE(std::filesystem::file_size(file_), 32u << 20) << "of 130 MiB written in all";
+}
+
+// Lets the kernel kill this process after that time, in the middle of whatever it does then.
+void die_after(std::uint64_t nanoseconds) {
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGKILL;
+  timer_t timer{};
+  EXPECT_EQ(::timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+  itimerspec when{};
+  when.it_value.tv_nsec = static_cast<long>(nanoseconds + 1);
+  EXPECT_EQ(::timer_settime(timer, 0, &when, nullptr), 0);
+}
+
+class DiesInTheMiddle : public DatabaseTest {
+ protected:
+  // A child commits until the kernel kills it, at an instant that nothing in it has chosen. Returns
+  // what it had acknowledged.
+  std::uint64_t live_for(std::uint64_t nanoseconds, Durability durability, bool checkpoints) {
+    Child child{[&](Link& link) {
+      Database db{file_};
+      link.send(0);
+      die_after(nanoseconds);
+      for (std::uint64_t n = 1;; ++n) {
+        link.send(advance(db, durability));
+        if (checkpoints && n % 4 == 0) db.checkpoint();
+      }
+    }};
+    std::uint64_t last = 0;
+    while (const std::optional<std::uint64_t> number = child.receive()) last = *number;
+    EXPECT_EQ(child.wait(), -SIGKILL);
+    return last;
+  }
+};
+
+TEST_F(DiesInTheMiddle, AloneAndTheNextFindsEverything) {
+  Random random{choose_seed("DiesInTheMiddle alone")};
+  for (std::uint64_t i = 0; i < rounds(400, 40) && !HasFailure(); ++i) {
+    const Durability durability = random.one_in(2) ? Durability::full : Durability::relaxed;
+    const std::uint64_t acknowledged =
+        live_for(random.below(400'000), durability, random.one_in(3));
+    if (random.one_in(3)) continue;
+    Database db{file_};
+    EXPECT_GE(expect_ledger(db), acknowledged);
+    if (i % 10 == 0) expect_sound(db);
+  }
+}
+
+TEST_F(DiesInTheMiddle, BesideAnotherWhoGoesOn) {
+  Random random{choose_seed("DiesInTheMiddle beside")};
+  Database db{file_};
+  std::uint64_t last = advance(db);
+  for (std::uint64_t i = 0; i < rounds(1000, 60) && !HasFailure(); ++i) {
+    const Durability durability = random.one_in(2) ? Durability::full : Durability::relaxed;
+    const std::uint64_t acknowledged =
+        live_for(random.below(400'000), durability, random.one_in(3));
+    const std::uint64_t seen = expect_ledger(db);
+    EXPECT_GE(seen, acknowledged);
+    EXPECT_GE(seen, last);
+    last = advance(db, durability);
+    EXPECT_GE(last, acknowledged);
+    if (i % 10 == 0) expect_sound(db);
+  }
 }
 
 // A child that dies at its n-th call of the operating system, just before or just after it.

@@ -119,7 +119,7 @@ TEST_F(PowerCut, AtAnyFlushLeavesEverythingAcknowledged) {
                            cuts.push_back({self->image(fate, random_), acknowledged, attempted});
                          }};
   self = &disk;
-  for (std::uint64_t life = 0; life < rounds(25, 5) && !HasFailure(); ++life) {
+  for (std::uint64_t life = 0; life < rounds(20, 4) && !HasFailure(); ++life) {
     {
       Database db{file_};
       for (std::uint64_t n = random_.between(1, 60); n > 0; --n) {

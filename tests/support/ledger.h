@@ -16,6 +16,7 @@ namespace quire::test {
 
 inline constexpr std::uint64_t kLedgerKeys = 50;
 inline constexpr std::uint64_t kLedgerFill = 150;
+inline constexpr std::uint64_t kLedgerBulk = 1300;  // too much for a record in a log of 1 MiB
 
 inline std::string ledger_value(std::uint64_t number) {
   return pattern(number % 17 == 0 ? 30'000 + number % 5 * 7000 : number % 97 * 9, number);
@@ -42,6 +43,12 @@ inline std::uint64_t advance(Transaction& tx) {
     Table fill = tx.table("fill");
     for (std::uint64_t i = 0; i < kLedgerFill; ++i) fill.put(big_endian(i), std::to_string(number));
   }
+  if (number % 100 == 50) {
+    Table bulk = tx.table("bulk");
+    for (std::uint64_t i = 0; i < kLedgerBulk; ++i)
+      bulk.put(big_endian(i), pattern(900, number + i));
+  }
+  if (number % 100 == 51) tx.table("bulk").clear();
   if (number % 40 == 20) tx.table("sometimes").put("made by", std::to_string(number));
   if (number % 40 == 0) tx.drop("sometimes");
   return number;
@@ -76,6 +83,9 @@ inline std::uint64_t expect_ledger(const Snapshot& snapshot) {
   for (auto [key, value] : snapshot.table("fill")) {
     EXPECT_EQ(value, std::to_string(filled)) << "at " << count;
   }
+  EXPECT_EQ(snapshot.table("bulk").size(), count % 100 == 50 ? kLedgerBulk : 0) << "at " << count;
+  std::uint64_t bulk = count;
+  for (auto [key, value] : snapshot.table("bulk")) EXPECT_TRUE(value == pattern(900, bulk++));
   EXPECT_EQ(snapshot.table("sometimes").size(), count % 40 >= 20 ? 1u : 0u) << "at " << count;
   return count;
 }

@@ -3,10 +3,12 @@
 // new, or torn at 512 bytes, each on its own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
@@ -83,11 +85,13 @@ class WatchedFile {
     if (before_flush_) before_flush_();
     result = call();
     if (result != 0) return;
-    const std::string live = read_file(path_);
-    durable_.resize(live.size(), '\0');
-    if (offset >= live.size()) return;
-    const std::size_t size = std::min<std::size_t>(size_bytes, live.size() - offset);
-    durable_.replace(offset, size, live, offset, size);
+    const std::uint64_t live_bytes = std::filesystem::file_size(path_);
+    durable_.resize(live_bytes, '\0');
+    if (offset >= live_bytes) return;
+    std::ifstream live{path_, std::ios::binary};
+    live.seekg(static_cast<std::streamoff>(offset));
+    live.read(durable_.data() + offset,
+              static_cast<std::streamsize>(std::min(size_bytes, live_bytes - offset)));
   }
 
   static std::map<ino_t, WatchedFile*>& watched() {
