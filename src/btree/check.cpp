@@ -21,9 +21,10 @@ class TreeCheck {
       : view_(view), sealed_(sealed), newest_(newest), sink_(sink) {}
 
   void run(const TreeRoot& tree) {
-    std::uint32_t level = tree.height - 1u;
+    height_ = tree.height;
+    std::uint32_t level = height_ - 1;
     if (visit(tree.root, level, KeyRange{}, newest_)) {
-      while (level < tree.height) {
+      while (level < height_) {
         if (open_[level].next_child == open_[level].child_count) {
           ++level;
         } else if (visit_next_child(level)) {
@@ -84,6 +85,7 @@ class TreeCheck {
     }
     const std::byte* bytes = view_.at(PageId{pointer.page});
     const TxnId birth{format::header_of(bytes).birth};
+    const bool is_root = level + 1 == height_;
     const auto report = [&](const std::string& reason) { fault(pointer.page, range, reason); };
     if (birth > parent_birth) report("the page is younger than what points to it");
     judge_checksum(bytes, birth, report);
@@ -95,6 +97,7 @@ class TreeCheck {
       ++branch_pages_;
       const BranchView branch(bytes, view_.page_bytes);
       judge_branch(branch, view_.page_bytes, range, report);
+      if (is_root && branch.count() == 1) report("a root with a single child");
       open_[level] = {bytes, pointer.page, birth, branch.count(), 0, range};
       return true;
     } catch (const format::Damage& damage) {
@@ -104,7 +107,6 @@ class TreeCheck {
   }
 
   void judge_checksum(const std::byte* bytes, TxnId birth, const Report& report) const {
-    if (birth > newest_) report("the page is younger than the newest transaction");
     if (birth > sealed_) return;
     if (format::page_checksum(bytes, view_.page_bytes, view_.checksum_seed) !=
         format::header_of(bytes).checksum) {
@@ -157,6 +159,7 @@ class TreeCheck {
   TxnId sealed_;
   TxnId newest_;
   CheckSink& sink_;
+  std::uint32_t height_ = 0;
   bool is_complete_ = true;
   std::uint64_t entry_count_ = 0;
   std::uint64_t branch_pages_ = 0;

@@ -159,7 +159,7 @@ void split_leaf(PageSpace& space, TreeRoot& tree, Path& path, const LeafEntry& e
   PagePtr right;
   std::byte* right_bytes = space.create(0, &right);
   ++tree.leaf_pages;
-  const bool appends = !replaces && step.index == step.count && is_right_edge(path, tree.height);
+  const bool appends = step.index == step.count && is_right_edge(path, tree.height);
   if (appends) {
     format::leaf_start(right_bytes, page_bytes, entry);
   } else {

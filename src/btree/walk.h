@@ -18,36 +18,39 @@ class Visitor {
  public:
   virtual ~Visitor() = default;
 
-  // Called for each branch and leaf before anything below it; false skips what is below. `bytes`
-  // has passed PageView::read.
+  // Called for each branch and leaf before anything below it, extents included; false skips that.
+  // `bytes` has passed PageView::read.
   virtual bool page(PageId page, const std::byte* bytes, std::uint32_t level) = 0;
 
-  // Called before a child page is read: false leaves it (and all below) out, by the birth in the
-  // pointer.
+  // Called before a page, also the root, is read: false leaves it (and all below) out, by the birth
+  // in the pointer.
   virtual bool enter(format::PagePtr pointer, std::uint32_t level) = 0;
 
-  // Called for each extent named by a visited leaf.
+  // Called for each extent named by a leaf for which `page` returned true.
   virtual void extent(const format::ExtentRef& extent, std::string_view key) = 0;
 };
 
-// Iterates, never recurses deeper than format::kTreeHeightMax. Throws Errc::corrupt as
-// PageView::read does.
-void walk(const pages::PageView& view, const format::TreeRoot& tree, Visitor& visitor);
+// Iterates; its memory does not depend on the tree. Throws Errc::corrupt as PageView::read does,
+// and when it has come by more pages than the file has. void walk(const pages::PageView& view,
+// const format::TreeRoot& tree, Visitor& visitor);
 
-// Judges one tree completely: every page's fields, entry order inside and across pages (each key
-// lies between the separators above it), heads, hints and prefixes, level and height, fill counts
-// against `tree` (entries and pages of each kind), checksums of pages with birth <= `sealed`,
-// extents' checksums, births not above `newest`. Reports each fault through `fault` (page number,
-// reason with the affected key range) and goes on where it can; `used` hears each page run that the
-// tree occupies, so that the caller can find pages used twice.
+// Hears what check_tree finds.
 class CheckSink {
  public:
   virtual ~CheckSink() = default;
   virtual void fault(std::uint64_t page, const std::string& reason) = 0;
-  virtual bool used(PageRun run) = 0;  // false: already used by something else (the sink has noted
-                                       // it): do not enter
+
+  // Each page run that the tree occupies, so that pages used twice are found. False: something else
+  // uses it already (the sink has noted it), do not enter.
+  virtual bool used(PageRun run) = 0;
 };
 
+// Judges one tree completely: every page's fields, entry order inside and across pages (each key
+// lies between the separators above it), heads, hints and prefixes, level and height, fill counts
+// against `tree` (entries and pages of each kind; only when no fault hid any), checksums of pages
+// with birth <= `sealed`, extents' checksums, births not above `newest` and not above the parent's.
+// Reports each fault with page number and reason, with the affected key range, and goes on where it
+// can. Throws nothing itself.
 void check_tree(const pages::PageView& view, const format::TreeRoot& tree, TxnId sealed,
                 TxnId newest, CheckSink& sink);
 

@@ -254,16 +254,91 @@ TEST(DamagedTree, IsFoundByCheckInItsCounts) {
   EXPECT_EQ(sample.store.check(rootless).faults.size(), 1u);
 }
 
+bool has_fault(const Findings& findings, const std::string& text) {
+  for (const std::string& fault : findings.faults) {
+    if (fault.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+template <typename T>
+std::string bytes_of(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
 TEST(DamagedTree, IsFoundByCheckInItsValues) {
   Sample sample;
   Cursor cursor(sample.store.view(), sample.tree);
   for (cursor.seek_first(); !cursor.value_extent(); cursor.next()) {
   }
-  const std::uint32_t page = cursor.value_extent()->first_page;
-  const Damaged damaged(sample.store, page, 4000, "?");
+  const format::ExtentRef extent = *cursor.value_extent();
+  const std::string name = "value at page " + std::to_string(extent.first_page) + ": ";
+  {
+    const Damaged damaged(sample.store, extent.first_page, 4000, "?");
+    const Findings findings = sample.store.check(sample.tree);
+    EXPECT_EQ(findings.faults.size(), 1u);
+    EXPECT_TRUE(has_fault(findings, name + "checksum mismatch"));
+  }
+  const auto distance = reinterpret_cast<const std::byte*>(cursor.key().data()) +
+                        cursor.key().size() - sample.store.view().base;
+  const auto page = static_cast<std::uint32_t>(distance / kPageBytes);
+  const auto at = static_cast<std::uint32_t>(distance % kPageBytes);
+  const auto has_fault_with = [&](format::ExtentRef changed, const char* text) {
+    const Damaged damaged(sample.store, page, at, bytes_of(changed));
+    tolerate([&] { cursor.value(); });
+    return has_fault(sample.store.check(sample.tree), text);
+  };
+  format::ExtentRef changed = extent;
+  changed.size_bytes = kPageBytes;
+  EXPECT_TRUE(has_fault_with(changed, "its size and its page count differ"));
+  changed = extent;
+  changed.birth = sample.store.txn().value + 1;
+  EXPECT_TRUE(has_fault_with(changed, "it is younger than its leaf"));
+  changed = extent;
+  changed.page_count = 1;
+  EXPECT_TRUE(has_fault_with(changed, "a value is longer than its pages"));
+  changed = extent;
+  changed.first_page = sample.tree.root.page;
+  EXPECT_TRUE(has_fault_with(changed, "used twice"));
+  changed.first_page = 5'000'000;
+  EXPECT_TRUE(has_fault_with(changed, "a value's pages lie outside the file"));
+}
+
+TEST(DamagedTree, IsFoundByCheckInItsBirths) {
+  Sample sample;
+  const std::uint64_t later = sample.store.txn().value + 1;
+  const auto birth_at = static_cast<std::uint32_t>(offsetof(format::PageHeader, birth));
+  {
+    const Damaged damaged(sample.store, sample.tree.root.page, birth_at, bytes_of(later));
+    TreeRoot tree = sample.tree;
+    tree.root.birth_low = static_cast<std::uint32_t>(later);
+    EXPECT_TRUE(has_fault(sample.store.check(tree), "younger than what points to it"));
+  }
+  const std::uint32_t parent = sample.pages_of(1)[0];
+  const BranchView branch(sample.store.page(parent), kPageBytes);
+  const std::uint32_t child_at =
+      format::BranchArrays(branch.count(), branch.prefix_bytes()).children;
+  const PagePtr child{branch.child(0).page, static_cast<std::uint32_t>(later)};
+  const Damaged damaged(sample.store, child.page, birth_at, bytes_of(later));
+  const Damaged pointer(sample.store, parent, child_at, bytes_of(child));
   const Findings findings = sample.store.check(sample.tree);
-  ASSERT_EQ(findings.faults.size(), 1u);
-  EXPECT_NE(findings.faults[0].find("value at page " + std::to_string(page)), std::string::npos);
+  EXPECT_EQ(findings.faults.size(), 1u);
+  EXPECT_TRUE(has_fault(findings, "younger than what points to it"));
+}
+
+TEST(DamagedTree, IsFoundByCheckWhereRecordsOverlap) {
+  TreeStore store{kPageBytes, 100};
+  TreeRoot tree;
+  const std::string record{1, 0, 1, 0, 'b', 'x'};  // "b" with value "x", as a leaf stores it
+  store.put(tree, "a", record);
+  store.put(tree, "b", "x");
+  const auto first = static_cast<std::uint16_t>(
+      LeafView(store.page(tree.root.page), kPageBytes).record_offset(0) + 5);
+  const Damaged damaged(store, tree.root.page, format::kArraysOffset + 2 * 4 + 2, bytes_of(first));
+  EXPECT_EQ(get(store.view(), tree, "b"), "x");
+  const Findings findings = store.check(tree);
+  EXPECT_EQ(findings.faults.size(), 1u);
+  EXPECT_TRUE(has_fault(findings, "records overlap"));
 }
 
 TEST(DamagedTree, LosesOnlyWhatIsBelowADamagedPageInCheck) {
@@ -354,6 +429,12 @@ TEST(DamagedTree, EndsWhenItsPagesLeadInCircles) {
   EXPECT_TRUE(cursor.at_end());
   EXPECT_THROW(while (cursor.previous()){}, Error);
   EXPECT_THROW(clear(store.space(), tree), Error);
+  struct Blind final : Visitor {
+    bool enter(PagePtr, std::uint32_t) override { return true; }
+    bool page(PageId, const std::byte*, std::uint32_t) override { return true; }
+    void extent(const format::ExtentRef&, std::string_view) override {}
+  } blind;
+  EXPECT_THROW(walk(store.view(), tree, blind), Error);
   store.roll_back();
   for (const char* key : {"", "key", "zzz"}) {
     TreeRoot changed = tree;
