@@ -31,8 +31,8 @@ class Visitor {
 };
 
 // Iterates; its memory does not depend on the tree. Throws Errc::corrupt as PageView::read does,
-// and when it has come by more pages than the file has. void walk(const pages::PageView& view,
-// const format::TreeRoot& tree, Visitor& visitor);
+// and when it has come by more pages than the file has.
+void walk(const pages::PageView& view, const format::TreeRoot& tree, Visitor& visitor);
 
 // Hears what check_tree finds.
 class CheckSink {
