@@ -54,6 +54,17 @@ class Link {
 inline constexpr unsigned kChildSecondsMax = 240;
 inline constexpr int kSkippedCode = 77;
 
+// Expectations that have failed so far in the running test.
+inline int failure_count() {
+  const ::testing::TestResult& result =
+      *::testing::UnitTest::GetInstance()->current_test_info()->result();
+  int failed = 0;
+  for (int i = 0; i < result.total_part_count(); ++i) {
+    failed += result.GetTestPartResult(i).failed() ? 1 : 0;
+  }
+  return failed;
+}
+
 // Runs `body(link)` in a forked child. GoogleTest's expectations work there: the exit code tells
 // whether all held.
 class Child {
@@ -118,10 +129,13 @@ class Child {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::signal(SIGPIPE, SIG_IGN);
     ::alarm(kChildSecondsMax);
+    const int failures_of_parent = failure_count();
     int code = 0;
     try {
       body(link);
-      code = ::testing::Test::IsSkipped() ? kSkippedCode : ::testing::Test::HasFailure() ? 1 : 0;
+      code = failure_count() > failures_of_parent ? 1
+             : ::testing::Test::IsSkipped()       ? kSkippedCode
+                                                  : 0;
     } catch (const std::exception& error) {
       std::printf("child %d: %s\n", static_cast<int>(::getpid()), error.what());
       code = 2;
