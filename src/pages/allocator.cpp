@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::uint64_t kWordBits = 64;
 constexpr std::uint64_t kBackedStepBytes = 65536;  // tables get blocks in steps of this
-constexpr std::uint64_t kReturnedStepBytes =
-    1 << 20;  // and the ring gives them back in steps of this
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr auto kRelease =
@@ -65,16 +63,27 @@ std::atomic<std::uint32_t>* Allocator::areas() const noexcept {
                                                        tables_.areas_offset);
 }
 
+DeferredFree* Allocator::deferred_places() const noexcept {
+  return reinterpret_cast<DeferredFree*>(tables_.region->base() + tables_.deferred_offset);
+}
+
 DeferredFree& Allocator::deferred(std::uint64_t index) const noexcept {
-  auto* entries = reinterpret_cast<DeferredFree*>(tables_.region->base() + tables_.deferred_offset);
-  return entries[index & (tables_.deferred_capacity - 1)];
+  return deferred_places()[index & (control_.deferred_size.load(kRelaxed) - 1)];
 }
 
 PageRun* Allocator::undo() const noexcept {
   return reinterpret_cast<PageRun*>(tables_.region->base() + tables_.undo_offset);
 }
 
-void Allocator::reset(std::uint64_t file_pages) { extend(file_pages); }
+// The first step of each table gets its blocks now, so that small transactions never fail for want
+// of them.
+void Allocator::reset(std::uint64_t file_pages) {
+  tables_.region->ensure(tables_.undo_offset, kBackedStepBytes);
+  tables_.region->ensure(tables_.deferred_offset, kBackedStepBytes);
+  control_.undo_backed.store(kBackedStepBytes / sizeof(PageRun), kRelaxed);
+  control_.deferred_size.store(kBackedStepBytes / sizeof(DeferredFree), kRelaxed);
+  extend(file_pages);
+}
 
 void Allocator::mark_used(PageRun run) {
   QUIRE_ASSERT(std::uint64_t{run.first.value} + run.page_count <= file_pages());
@@ -186,22 +195,42 @@ bool Allocator::has_run(std::uint64_t page_count) const noexcept {
 void Allocator::free_now(PageRun run) { clear_bits(run); }
 
 void Allocator::free_later(PageRun run, TxnId birth, bool is_extent) {
-  back_deferred(deferred_tail_);
+  if (!has_deferred_room(1)) {
+    throw Error(Errc::no_space,
+                "no room to note freed pages, which wait for a checkpoint or an old snapshot");
+  }
   deferred(deferred_tail_) = {run.first.value, run.page_count, birth.value, txn_.value,
                               is_extent ? std::uint64_t{1} : std::uint64_t{0}};
   ++deferred_tail_;
 }
 
-void Allocator::back_deferred(std::uint64_t index) {
-  constexpr std::uint64_t kStep = kBackedStepBytes / sizeof(DeferredFree);
-  if (index - control_.deferred_returned.load(kRelaxed) >= tables_.deferred_capacity) {
-    throw Error(Errc::no_space, "too many freed pages wait for an old snapshot; close it");
+bool Allocator::has_deferred_room(std::uint64_t count) {
+  const std::uint64_t needed = deferred_tail_ - control_.deferred_head.load(kRelaxed) + count;
+  while (needed > control_.deferred_size.load(kRelaxed)) {
+    if (!enlarge_deferred()) return false;
   }
-  const std::uint64_t backed = control_.deferred_backed.load(kRelaxed);
-  if (index < backed) return;
-  const std::uint64_t slot = backed & (tables_.deferred_capacity - 1);
-  tables_.region->ensure(tables_.deferred_offset + slot * sizeof(DeferredFree), kBackedStepBytes);
-  control_.deferred_backed.store(backed + kStep, kRelease);
+  return true;
+}
+
+// Doubles the ring. Every second lap of the entries moves up into the new half; until the one store
+// of the new size nobody looks there, so dying on the way changes nothing.
+bool Allocator::enlarge_deferred() {
+  const std::uint64_t size = control_.deferred_size.load(kRelaxed);
+  if (size * 2 > tables_.deferred_capacity) return false;
+  const std::uint64_t half_bytes = size * sizeof(DeferredFree);
+  try {
+    tables_.region->ensure(tables_.deferred_offset + half_bytes, half_bytes);
+  } catch (const Error& error) {
+    if (error.code() == Errc::no_space) return false;
+    throw;
+  }
+  for (std::uint64_t index = control_.deferred_head.load(kRelaxed); index < deferred_tail_;
+       ++index) {
+    if ((index & size) != 0)
+      deferred_places()[index & (size * 2 - 1)] = deferred_places()[index & (size - 1)];
+  }
+  control_.deferred_size.store(size * 2, kRelease);
+  return true;
 }
 
 void Allocator::end() noexcept { control_.undo_count.store(0, kRelease); }
@@ -245,20 +274,7 @@ std::uint64_t Allocator::sweep(std::uint64_t committed_tail, const ReusePins& re
   std::uint64_t new_head = head;
   while (new_head < committed_tail && deferred(new_head).page_count == 0) ++new_head;
   control_.deferred_head.store(new_head, kRelease);
-  return_deferred_blocks(new_head);
   return released;
-}
-
-void Allocator::return_deferred_blocks(std::uint64_t head) {
-  constexpr std::uint64_t kStep = kReturnedStepBytes / sizeof(DeferredFree);
-  std::uint64_t returned = control_.deferred_returned.load(kRelaxed);
-  while (returned + kStep <= head) {
-    const std::uint64_t slot = returned & (tables_.deferred_capacity - 1);
-    tables_.region->release(tables_.deferred_offset + slot * sizeof(DeferredFree),
-                            kReturnedStepBytes);
-    returned += kStep;
-    control_.deferred_returned.store(returned, kRelease);
-  }
 }
 
 void Allocator::repair(TxnId visible) {

@@ -35,9 +35,7 @@ struct AllocatorControl {
       sweep;  // 1 + index of the deferred free being released; 0 = none (rule 12)
   std::atomic<std::uint64_t>
       deferred_head;  // every deferred free before this one has been released
-  std::atomic<std::uint64_t> deferred_backed;  // entries before this one have blocks
-  std::atomic<std::uint64_t>
-      deferred_returned;  // entries before this one have had their blocks given back
+  std::atomic<std::uint64_t> deferred_size;  // entries that the ring has places for, a power of two
   std::atomic<std::uint64_t> bitmap_backed;  // pages that bitmap and areas have blocks for
 };
 
@@ -102,7 +100,10 @@ class Allocator {
   std::optional<PageId> allocate_run(
       std::uint32_t page_count);  // lowest run that fits; nothing when there is none
   bool has_run(std::uint64_t page_count) const noexcept;  // true when allocate_run would find one
-  void free_now(PageRun run);                             // of a run taken by this very transaction
+  // True when `count` more deferred frees fit; makes the ring larger for them. False when the disk
+  // is full.
+  bool has_deferred_room(std::uint64_t count);
+  void free_now(PageRun run);  // of a run taken by this very transaction
   void free_later(PageRun run, TxnId birth,
                   bool is_extent);  // void until the transaction commits. Throws no_space
   void end() noexcept;              // after the commit point: forgets the undo list
@@ -160,12 +161,12 @@ class Allocator {
   std::atomic<std::uint64_t>* words() const noexcept;
   std::atomic<std::uint32_t>* areas() const noexcept;
   DeferredFree& deferred(std::uint64_t index) const noexcept;
+  DeferredFree* deferred_places() const noexcept;
   PageRun* undo() const noexcept;
   void record_undo(PageRun run);
   void set_bits(PageRun run) noexcept;
   std::uint64_t clear_bits(PageRun run) noexcept;
-  void back_deferred(std::uint64_t index);
-  void return_deferred_blocks(std::uint64_t head);
+  bool enlarge_deferred();
   std::optional<PageId> find_free() const noexcept;
   std::optional<PageId> find_run(std::uint64_t page_count) const noexcept;
 

@@ -5,7 +5,12 @@ namespace quire::txn {
 Snapshot::Snapshot(Store& store) : store_(store), slot_(store.readers().enter(&txn_)) {
   // The record may be overwritten between registration and copy: then P has moved on as well.
   while (!store.load_state(txn_, state_)) txn_ = store.readers().move_on(slot_);
-  view_ = store.view(state_.page_count);
+  try {
+    view_ = store.view(state_.page_count);
+  } catch (...) {
+    store.readers().leave(slot_);
+    throw;
+  }
 }
 
 Snapshot::~Snapshot() { store_.readers().leave(slot_); }

@@ -85,22 +85,27 @@ std::uint64_t sweep(Store& store, const State& base) {
 
 void make_room(Store& store, const SpaceContext& context, std::uint64_t page_count) {
   pages::Allocator& allocator = store.allocator();
-  if (allocator.free_pages() >= page_count) return;
+  // As many pages as a change takes, it may free.
+  const auto has_room = [&](std::uint64_t pages) {
+    return allocator.free_pages() >= pages && allocator.has_deferred_room(page_count);
+  };
+  if (has_room(page_count)) return;
   const std::uint64_t low_water = std::max(page_count, allocator.file_pages() / kLowWaterFraction);
   if (context.may_sweep) {
     sweep(store, context.base);
-    if (allocator.free_pages() < low_water && checkpoint_pins_much(store, context.base)) {
+    if (!has_room(low_water) && checkpoint_pins_much(store, context.base)) {
       checkpoint_by_writer(store);
       sweep(store, context.base);
     }
   }
-  if (allocator.free_pages() >= low_water) return;
-  if (grow_file(store, page_count) || allocator.free_pages() >= page_count) return;
+  if (has_room(low_water)) return;
+  if (allocator.free_pages() < low_water) grow_file(store, page_count);
+  if (has_room(page_count)) return;
   if (context.may_sweep && store.visible() > store.checkpointed()) {
     checkpoint_by_writer(store);
     sweep(store, context.base);
   }
-  if (allocator.free_pages() < page_count) give_up(store, page_count);
+  if (!has_room(page_count)) give_up(store, page_count);
 }
 
 void make_run(Store& store, const SpaceContext& context, std::uint64_t page_count) {

@@ -55,6 +55,10 @@ Store::Store(const std::filesystem::path& path, const Options& options)
       allocator_(tables_in(region_)) {
   require_fits(options);
   if (region_.alone()) {
+    // The creator may have died between naming the file and flushing the name.
+    if (const auto error = data_.flush_name()) {
+      throw Error(Errc::io, name_ + ": cannot flush its directory: " + error.message());
+    }
     drop_untrusted_cache(data_, region_);
     data_.map(options.reserve);
     recover(*this);
@@ -86,7 +90,12 @@ void Store::require_fits(const Options& options) const {
   }
 }
 
-pages::PageView Store::view(std::uint64_t page_count) const noexcept {
+pages::PageView Store::view(std::uint64_t page_count) const {
+  if (page_count * facts_.page_bytes > data_.reserved_bytes()) {
+    throw Error(Errc::no_space,
+                name_ + ": has grown beyond the " + std::to_string(data_.reserved_bytes()) +
+                    " bytes of address space reserved here; open it anew with more");
+  }
   return {.base = data_.read_base(),
           .page_bytes = facts_.page_bytes,
           .page_count = static_cast<std::uint32_t>(page_count),

@@ -68,8 +68,9 @@ class Store {
   // it must not be written and is to be.
   void require_fits(const Options& options) const;
 
-  // Pages below `page_count` may be read through it.
-  pages::PageView view(std::uint64_t page_count) const noexcept;
+  // Pages below `page_count` may be read through it. Throws Errc::no_space when another process,
+  // with more address space, has made the file larger than can be seen here.
+  pages::PageView view(std::uint64_t page_count) const;
 
   log::Ring ring() const noexcept;
 
