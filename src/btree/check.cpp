@@ -96,7 +96,7 @@ class TreeCheck {
       }
       ++branch_pages_;
       const BranchView branch(bytes, view_.page_bytes);
-      judge_branch(branch, view_.page_bytes, range, report);
+      judge_branch(branch, range, report);
       if (is_root && branch.count() == 1) report("a root with a single child");
       open_[level] = {bytes, pointer.page, birth, branch.count(), 0, range};
       return true;

@@ -32,8 +32,7 @@ using Report = std::function<void(const std::string& reason)>;
 std::string text_of(const format::Separator& separator);
 
 // Report every field that contradicts others; throw Damage where nothing more can be read.
-void judge_branch(const format::BranchView& branch, std::uint32_t page_bytes, const KeyRange& range,
-                  const Report& report);
+void judge_branch(const format::BranchView& branch, const KeyRange& range, const Report& report);
 void judge_leaf(const format::LeafView& leaf, std::uint32_t page_bytes, const KeyRange& range,
                 const Report& report);
 
