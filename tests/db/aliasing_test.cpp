@@ -158,6 +158,39 @@ TEST_F(Aliasing, ValueOfAnotherTableAndOfASnapshot) {
   }
 }
 
+TEST_F(Aliasing, AnyPartOfAnyEntryAsKeyOrValueInPagesFullOfHoles) {
+  Random random{choose_seed("Aliasing")};
+  Database db{file_};
+  Entries model;
+  for (int round = 0; round < 4; ++round) {
+    db.write([&](Transaction& tx) {
+      Table table = tx.table();
+      table.put("first", pattern(120, 1));
+      model["first"] = pattern(120, 1);
+      for (int i = 0; i < 8000; ++i) {
+        const auto any = [&] {
+          const Cursor at = table.lower_bound(pattern(1, random.next()));
+          const Entry entry = at == table.end() ? *table.begin() : *at;
+          const Bytes from = random.one_in(2) ? entry.key : entry.value;
+          return from.substr(random.below(from.size() + 1), random.below(160));
+        };
+        const Bytes key = any();
+        const Bytes value = any();
+        const std::string key_copy{key};
+        const std::string value_copy{value};
+        if (random.one_in(5) && model.size() > 1) {
+          ASSERT_EQ(table.erase(key), model.erase(key_copy) == 1);
+        } else {
+          table.put(key, value);
+          model[key_copy] = value_copy;
+        }
+        if (i % 50 == 0) table.put("first", model["first"] = pattern(120, random.next()));
+      }
+    });
+    ASSERT_EQ(entries(db), model);
+  }
+}
+
 TEST_F(Aliasing, NameOfATableThatPointsIntoTheMap) {
   Database db{file_};
   db.put("name", "the table");

@@ -2,6 +2,7 @@
 #include <quire/quire.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "storage/system.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -255,6 +257,68 @@ TEST_F(Threads, OpenAndCloseTheSameFileAtOnce) {
     }
   });
   EXPECT_EQ(Database{file_}.get("all"), std::to_string(4 * kEach));
+}
+
+// A flush that stands still until it is let go.
+struct HeldFlush {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool holds = false;
+  bool reached = false;
+};
+HeldFlush held_flush;
+int (*const real_msync)(void*, std::size_t, int) = storage::system.msync;
+
+int msync_that_waits(void* address, std::size_t size_bytes, int flags) {
+  std::unique_lock lock{held_flush.mutex};
+  if (held_flush.holds && !held_flush.reached) {
+    held_flush.reached = true;
+    held_flush.changed.notify_all();
+    held_flush.changed.wait(lock, [] { return !held_flush.holds; });
+  }
+  lock.unlock();
+  return real_msync(address, size_bytes, flags);
+}
+
+// The newest commit waits for its flush, so readers still begin at the one before. A third
+// transaction must not take that one's pages, although the newest has freed them and nobody reads
+// them yet.
+TEST_F(Threads, PagesOfThePublishedCommitOutliveANewerOneThatWaitsForItsFlush) {
+  storage::system.msync = msync_that_waits;
+  {
+    Database db{file_};
+    const auto fill = [](Transaction& tx, std::uint64_t seed) {
+      for (std::uint64_t i = 0; i < 400; ++i) tx.table().put(big_endian(i), pattern(400, seed + i));
+    };
+    db.write([&](Transaction& tx) { fill(tx, 0); });
+    held_flush.holds = true;
+    std::thread waiting{[&] { db.write([&](Transaction& tx) { fill(tx, 1000); }); }};
+    {
+      std::unique_lock lock{held_flush.mutex};
+      held_flush.changed.wait(lock, [] { return held_flush.reached; });
+    }
+    EXPECT_EQ(errc_of([&] {
+                Transaction hungry = db.begin();
+                Table table = hungry.table("hungry");
+                for (std::uint64_t i = 0; i < 20'000; ++i)
+                  table.put(big_endian(i), pattern(300, i));
+                const Snapshot now = db.snapshot();
+                const std::uint64_t seed =
+                    now.table().get(big_endian(0)) == pattern(400, 0) ? 0 : 1000;
+                for (std::uint64_t i = 0; i < 400; ++i) {
+                  EXPECT_EQ(now.table().get(big_endian(i)), pattern(400, seed + i));
+                }
+              }),
+              std::nullopt);
+    {
+      const std::lock_guard lock{held_flush.mutex};
+      held_flush.holds = false;
+    }
+    held_flush.changed.notify_all();
+    waiting.join();
+    EXPECT_EQ(db.get(big_endian(0)), pattern(400, 1000));
+  }
+  storage::system.msync = real_msync;
 }
 
 TEST_F(Threads, ReadLargeValuesWhileTheyAreReplacedAndErased) {

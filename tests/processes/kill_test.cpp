@@ -15,6 +15,7 @@
 #include "support/child.h"
 #include "support/database_test.h"
 #include "support/ledger.h"
+#include "support/stepped_child.h"
 #include "support/system_calls.h"
 
 namespace quire::test {
@@ -209,6 +210,58 @@ TEST_F(DiesInTheMiddle, BesideAnotherWhoGoesOn) {
     last = advance(db, durability);
     EXPECT_GE(last, acknowledged);
     if (i % 10 == 0) expect_sound(db);
+  }
+}
+
+// A child dies after n instructions of a commit, beside another process: it was committed or it was
+// not, and if it was not, then nothing of it comes back, neither for the others nor after a power
+// cut.
+class DiesAtAnyInstruction : public DatabaseTest {
+ protected:
+  // A commit by a child that is killed after `steps` of its instructions. Returns how many it made.
+  std::uint64_t commit_until(std::uint64_t steps, Durability durability) const {
+    Child child{[&](Link&) {
+      Database db{file_};
+      advance(db, durability);
+      if (!begin_stepping()) return;
+      Transaction tx = db.begin();
+      tx.table().put("count", std::to_string(ledger_count(tx.table()) + 1));
+      tx.commit(durability);
+      end_stepping();
+    }};
+    const std::uint64_t made = step(child, steps);
+    child.kill();
+    return made;
+  }
+
+  // What a power cut that keeps every page leaves.
+  std::uint64_t count_after_power_cut() const {
+    const std::filesystem::path copied = directory_.file("copied");
+    std::filesystem::copy_file(file_, copied, std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::remove(lock_file_of(copied));
+    const Database db{copied};
+    expect_sound(db);
+    return std::stoull(db.get("count").value_or("0"));
+  }
+};
+
+TEST_F(DiesAtAnyInstruction, OfACommitWithoutATraceOrWithAll) {
+  Random random{choose_seed("DiesAtAnyInstruction")};
+  Database db{file_};
+  advance(db);
+  const std::uint64_t steps = commit_until(1'000'000, Durability::relaxed);
+  if (steps == 0) GTEST_SKIP() << "this process may not trace its children";
+  ASSERT_LT(steps, 1'000'000u);
+  for (std::uint64_t i = 0; i < rounds(60, 5) && !HasFailure(); ++i) {
+    db.write([](Transaction& tx) { tx.table().clear(); });
+    const Durability durability = random.one_in(3) ? Durability::full : Durability::relaxed;
+    commit_until(random.below(steps), durability);
+    db.sync();  // a commit that is complete but not flushed is nobody's to see yet
+    const std::uint64_t count = std::stoull(db.get("count").value_or("0"));
+    EXPECT_TRUE(count == 1 || count == 2) << count;
+    db.begin().rollback();
+    EXPECT_EQ(std::stoull(db.get("count").value_or("0")), count);
+    EXPECT_EQ(count_after_power_cut(), count);
   }
 }
 
