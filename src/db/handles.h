@@ -35,9 +35,15 @@ class TransactionState {
                    Durability wanted);
   ~TransactionState();
 
+  void commit(Durability wanted);
+  void rollback() noexcept;
+
   std::shared_ptr<txn::Store> store;
   Durability durability;
   txn::Transaction transaction;
+
+ private:
+  void forget_if_ended() noexcept;
 };
 
 // The inside of a TableView and Table: either a fixed tree of a snapshot or a table of a running

@@ -36,8 +36,27 @@ detail::TransactionState::TransactionState(std::shared_ptr<txn::Store> kept,
   thread_transactions.active.push_back(&transaction);
 }
 
-detail::TransactionState::~TransactionState() {
-  std::erase(thread_transactions.active, &transaction);
+detail::TransactionState::~TransactionState() { rollback(); }
+
+// A transaction ends on its own thread, so the list that it is taken off is the one it is on.
+void detail::TransactionState::commit(Durability wanted) {
+  try {
+    transaction.commit(wanted);
+  } catch (...) {
+    forget_if_ended();
+    throw;
+  }
+  forget_if_ended();
+}
+
+void detail::TransactionState::rollback() noexcept {
+  if (!transaction.is_active()) return;
+  transaction.rollback();
+  forget_if_ended();
+}
+
+void detail::TransactionState::forget_if_ended() noexcept {
+  if (!transaction.is_active()) std::erase(thread_transactions.active, &transaction);
 }
 
 Snapshot::Snapshot(std::unique_ptr<detail::SnapshotState> state) noexcept
@@ -95,10 +114,10 @@ std::vector<std::string> Transaction::tables() const {
 
 void Transaction::commit() { commit(require(state_).durability); }
 
-void Transaction::commit(Durability durability) { require(state_).transaction.commit(durability); }
+void Transaction::commit(Durability durability) { require(state_).commit(durability); }
 
 void Transaction::rollback() noexcept {
-  if (state_) state_->transaction.rollback();
+  if (state_) state_->rollback();
 }
 
 std::uint64_t Transaction::txn() const noexcept {

@@ -79,10 +79,14 @@ Tail append(const Ring& ring, const Tail& tail, const RecordHeader& header,
   return store(ring, at, header, payload, total_bytes(ring, offset, payload.size()));
 }
 
-bool erase_record(const Ring& ring, Lsn end) noexcept {
-  if (header_at(ring, end.value) == nullptr) return false;
+Lsn erase_record(const Ring& ring, Lsn end) noexcept {
+  const RecordHeader* record = header_at(ring, end.value);
+  if (record == nullptr) return end;
+  const bool is_pad = (record->flags & format::kRecordPad) != 0;
+  const Lsn behind{end.value + record->total_bytes};
   std::memset(ring.write + end.value % ring.size_bytes, 0, sizeof(RecordHeader));
-  return true;
+  return is_pad ? std::max(behind, erase_record(ring, behind))
+                : Lsn{end.value + sizeof(RecordHeader)};
 }
 
 Scanner::Scanner(const Ring& ring, const Tail& from, std::uint32_t epoch, TxnId txn) noexcept

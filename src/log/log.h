@@ -42,9 +42,10 @@ std::uint64_t bytes_to_append(const Ring& ring, Lsn end, std::size_t payload_byt
 Tail append(const Ring& ring, const Tail& tail, const format::RecordHeader& header,
             std::span<const std::byte> payload) noexcept;
 
-// Makes a whole record that stands at `end` unreadable (it was left by a transaction that never
-// committed). False when none stands there.
-bool erase_record(const Ring& ring, Lsn end) noexcept;
+// Makes a record that stands at `end`, and a pad before it, unreadable: a transaction that never
+// committed has left it. Returns the position up to which bytes may have changed; `end` when
+// nothing stands there.
+Lsn erase_record(const Ring& ring, Lsn end) noexcept;
 
 // Calls a range of the ring's bytes [from, to) by its one or two pieces inside the ring.
 template <typename Visit>

@@ -112,6 +112,7 @@ void Allocator::recount() {
 void Allocator::begin(TxnId txn, std::uint64_t deferred_tail) {
   txn_ = txn;
   deferred_tail_ = deferred_tail;
+  spare_.clear();
   control_.undo_count.store(0, kRelease);
   control_.undo_txn.store(txn.value, kRelease);
 }
@@ -120,7 +121,14 @@ std::uint64_t Allocator::file_pages() const noexcept { return control_.file_page
 
 std::uint64_t Allocator::free_pages() const noexcept { return control_.free_pages.load(kRelaxed); }
 
+std::uint64_t Allocator::available_pages() const noexcept { return free_pages() + spare_.size(); }
+
 PageId Allocator::allocate() {
+  if (!spare_.empty()) {
+    const PageId page = spare_.back();
+    spare_.pop_back();
+    return page;
+  }
   const auto page = find_free();
   QUIRE_ASSERT(page.has_value());
   const PageRun run{*page, 1};
@@ -192,7 +200,20 @@ bool Allocator::has_run(std::uint64_t page_count) const noexcept {
   return find_run(page_count).has_value();
 }
 
-void Allocator::free_now(PageRun run) { clear_bits(run); }
+void Allocator::free_now(PageId page) { spare_.push_back(page); }
+
+void Allocator::retire_spare() {
+  std::sort(spare_.begin(), spare_.end());
+  for (std::size_t index = 0; index < spare_.size();) {
+    PageRun run{spare_[index], 0};
+    while (index < spare_.size() && spare_[index].value == run.first.value + run.page_count) {
+      ++run.page_count;
+      ++index;
+    }
+    free_later(run, txn_, false);
+  }
+  spare_.clear();
+}
 
 void Allocator::free_later(PageRun run, TxnId birth, bool is_extent) {
   if (!has_deferred_room(1)) {
@@ -233,7 +254,10 @@ bool Allocator::enlarge_deferred() {
   return true;
 }
 
-void Allocator::end() noexcept { control_.undo_count.store(0, kRelease); }
+void Allocator::end() noexcept {
+  spare_.clear();
+  control_.undo_count.store(0, kRelease);
+}
 
 void Allocator::extend(std::uint64_t file_pages) {
   QUIRE_ASSERT(file_pages <= tables_.page_capacity);
@@ -289,6 +313,7 @@ void Allocator::repair(TxnId visible) {
     for (std::uint64_t index = 0; index < count; ++index) clear_bits(undo()[index]);
   }
   control_.undo_count.store(0, kRelease);
+  spare_.clear();
 }
 
 bool Allocator::is_used(PageId page) const noexcept {

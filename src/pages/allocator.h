@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/id.h"
 #include "storage/region_file.h"
@@ -94,19 +95,24 @@ class Allocator {
   }  // for the state record of this transaction
 
   std::uint64_t file_pages() const noexcept;
-  std::uint64_t free_pages() const noexcept;
+  std::uint64_t free_pages() const noexcept;       // clear bits
+  std::uint64_t available_pages() const noexcept;  // for `allocate`: clear bits and spare pages
 
-  PageId allocate();  // requires free_pages() > 0
+  PageId allocate();  // requires available_pages() > 0
   std::optional<PageId> allocate_run(
       std::uint32_t page_count);  // lowest run that fits; nothing when there is none
   bool has_run(std::uint64_t page_count) const noexcept;  // true when allocate_run would find one
   // True when `count` more deferred frees fit; makes the ring larger for them. False when the disk
   // is full.
   bool has_deferred_room(std::uint64_t count);
-  void free_now(PageRun run);  // of a run taken by this very transaction
+  // Of a page taken by this very transaction: spare, and the next to be allocated. Its bit stays
+  // set, so that no checkpoint takes what a rollback would clear.
+  void free_now(PageId page);
   void free_later(PageRun run, TxnId birth,
                   bool is_extent);  // void until the transaction commits. Throws no_space
-  void end() noexcept;              // after the commit point: forgets the undo list
+  void
+  retire_spare();  // before the commit point: spare pages become deferred frees that nobody pins
+  void end() noexcept;  // after the commit point: forgets the undo list
 
   // Raises the size of the file; the new pages are free. Throws Errc::no_space before anything
   // changed.
@@ -174,6 +180,7 @@ class Allocator {
   AllocatorControl& control_;
   std::uint64_t deferred_tail_ = 0;
   TxnId txn_;
+  std::vector<PageId> spare_;
 };
 
 }  // namespace quire::pages

@@ -16,7 +16,7 @@ PageSpace::PageSpace(const PageView& view, std::byte* write_base, Allocator& all
                      TxnId sealed)
     : view_(view), write_base_(write_base), allocator_(allocator), txn_(txn), sealed_(sealed) {}
 
-std::uint64_t PageSpace::free_pages() const noexcept { return allocator_.free_pages(); }
+std::uint64_t PageSpace::free_pages() const noexcept { return allocator_.available_pages(); }
 
 void PageSpace::set_page_count(std::uint32_t page_count) noexcept { view_.page_count = page_count; }
 
@@ -88,7 +88,7 @@ void PageSpace::end_life(PageRun run, TxnId birth, bool is_extent) {
   // and dropped within the same transaction must stay as it is until a checkpoint has made that
   // record superfluous (rule 5).
   if (birth == txn_ && !is_extent) {
-    allocator_.free_now(run);
+    allocator_.free_now(run.first);
   } else {
     allocator_.free_later(run, birth, is_extent);
   }

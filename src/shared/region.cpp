@@ -159,7 +159,7 @@ void Region::initialise() {
   control().reader_slot_count.store(kSlotStep, std::memory_order_relaxed);
   initialise_mutex(control().writer_mutex);
   // Poison must outlive a death in here: it is forgotten only by `open_to_others`.
-  control().poisoned_before.store(was_poisoned_ ? 1 : 0, std::memory_order_release);
+  control().poisoned_before.store(was_poisoned_ || was_missing_ ? 1 : 0, std::memory_order_release);
   std::memcpy(file_.base(), &header, sizeof header);
 }
 

@@ -105,7 +105,7 @@ struct Plan {
   TxnId txn;
   State state;
   bool commits = false;       // it is the commit of `txn` (rule 11)
-  bool may_move_log = false;  // the writer lock is held to the end
+  bool is_exclusive = false;  // the writer lock is held to the end: the log may move
   bool new_epoch = false;
   bool clean = false;
 };
@@ -119,7 +119,7 @@ class Checkpoint {
 
   void capture() {
     QUIRE_ASSERT(words_.stage.load() == CheckpointStage::none);
-    words_.holds_writer_lock.store(plan_.commits ? 1 : 0, std::memory_order_release);
+    words_.holds_writer_lock.store(plan_.is_exclusive ? 1 : 0, std::memory_order_release);
     words_.pending.store(plan_.txn.value, std::memory_order_release);
     words_.stage.store(CheckpointStage::sealing, std::memory_order_release);
     try {
@@ -127,7 +127,7 @@ class Checkpoint {
       first_slot_ = 1 - newest.slot;
       meta_ = newest.meta;
       fill_meta();
-      if (plan_.may_move_log) move_log_if_small();
+      if (plan_.is_exclusive) move_log_if_small();
       place_map();
       fill_map();
     } catch (...) {
@@ -275,7 +275,7 @@ Plan plan_for_visible(Store& store) {
 // leaves no trace.
 void run_exclusively(Store& store, Plan plan) {
   const std::lock_guard flush_lock(store.flush_lock());
-  plan.may_move_log = true;
+  plan.is_exclusive = true;
   Checkpoint run(store, plan);
   run.capture();
   if (plan.commits) store.store_state(plan.txn, plan.state);
@@ -335,14 +335,13 @@ void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_
 }
 
 void settle_checkpoint(Store& store) {
-  const CheckpointWords& words = store.control().checkpoint;
-  const CheckpointStage stage = words.stage.load(std::memory_order_acquire);
+  const CheckpointStage stage = store.control().checkpoint.stage.load(std::memory_order_acquire);
   if (stage == CheckpointStage::releasing) {
     release_replaced(store);
-  } else if (stage != CheckpointStage::none && words.holds_writer_lock.load() == 1) {
-    // It ran under the writer lock, which is ours now: its owner is dead or has failed.
-    const std::lock_guard checkpoint_lock(store.checkpoint_lock());
-    settle_locked(store);
+  } else if (stage != CheckpointStage::none) {
+    // Its owner holds the checkpoint lock for as long as it lives and has not failed.
+    const std::unique_lock checkpoint_lock(store.checkpoint_lock(), std::try_to_lock);
+    if (checkpoint_lock.owns_lock()) settle_locked(store);
   }
 }
 

@@ -31,9 +31,10 @@ void checkpoint_if_due(Store& store);
 // older records void.
 void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch = false);
 
-// Completes or abandons the checkpoint of a writer that died or failed, releases what a finished
-// one replaced (rules 12, 13). The caller holds the writer lock. A checkpoint that runs without the
-// writer lock is left to its owner; should that one be dead, the next checkpoint settles it.
+// Completes or abandons a checkpoint whose owner died or failed, releases what a finished one
+// replaced (rules 12, 13). Every writer does so before it allocates anything: what a dead
+// checkpointer has announced but not marked in use must not be given to anybody. The caller holds
+// the writer lock. Throws Errc::poisoned.
 void settle_checkpoint(Store& store);
 
 }  // namespace quire::txn

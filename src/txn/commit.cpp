@@ -27,6 +27,7 @@ void Transaction::commit(Durability durability) {
   }
   try {
     write_catalogue();
+    store_.allocator().retire_spare();
     base_ = store_.visible_state();  // a checkpoint in the middle may have moved the log
     state_.log_end = base_.log_end;
     if (!fits_log()) {
@@ -49,14 +50,14 @@ void Transaction::commit(Durability durability) {
   hold_.reset();
   if (durability == Durability::full) {
     flush_until(store_, state_.log_end);
-  } else if (store_.published() >= base_.newest_full) {
+  } else if (store_.require_healthy(); store_.published() >= base_.newest_full) {
     raise(store_.control().published, txn_.value);
   } else {
     flush_until(store_, state_.log_end);
   }
   try {
     checkpoint_if_due(store_);
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     // The commit stands. Whatever stops the checkpoint meets the next transaction, which can report
     // it as its own.
   }
@@ -125,7 +126,7 @@ void Transaction::undo() noexcept {
   }
   QUIRE_ASSERT(store_.writer_lock().held_by_this_thread());
   try {
-    roll_back(store_);
+    roll_back(store_, false);
   } catch (...) {
     store_.control().repair_pending.store(1, std::memory_order_release);
   }

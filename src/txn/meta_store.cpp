@@ -39,15 +39,14 @@ void store_both(Store& store, format::Meta meta, int first_slot) {
   store_meta(store, meta, 1 - first_slot);
 }
 
-// A checkpoint that moved the log has moved its end as well.
+// A checkpoint that moved the log has moved its end as well. One word of the newest state changes
+// in place; nobody but writers reads it.
 void update_log_end(Store& store, const format::Meta& meta) {
-  State state;
-  const TxnId txn{meta.txn};
-  if (!store.load_state(txn, state) || txn != store.visible()) return;
   const auto& run = meta.log;
   if (store.control().log_run.load() == shared::pack_run({run.first_page, run.page_count})) return;
-  state.log_end = Lsn{meta.log_start};
-  store.store_state(txn, state);
+  static_assert(offsetof(State, log_end) % 8 == 0);
+  store.region().state(meta.txn).words[offsetof(State, log_end) / 8].store(
+      meta.log_start, std::memory_order_release);
 }
 
 void make_current(Store& store, const format::Meta& meta) {

@@ -270,6 +270,8 @@ void recover(Store& store) {
   format::MetaChoice choice = read_metas_unmapped(store.data());
   if (choice.meta.clean == 0) {
     if (const auto error = store.data().flush_all()) {
+      store.control().poisoned.store(
+          1);  // for the next one: what the cache shows may not be on disk
       throw Error(Errc::io, store.name() + ": cannot flush before recovery: " + error.message());
     }
   }

@@ -30,7 +30,7 @@ void WriterHold::settle(WriterLock::Taken taken) {
   if (taken == WriterLock::Taken::after_death) repair_pending.store(1, std::memory_order_release);
   if (repair_pending.load(std::memory_order_acquire) == 0) return;
   try {
-    roll_back(store_);
+    roll_back(store_, true);
     store_.allocator().recount();
     repair_pending.store(0, std::memory_order_release);
   } catch (...) {
@@ -39,7 +39,29 @@ void WriterHold::settle(WriterLock::Taken taken) {
   }
 }
 
-void roll_back(Store& store) {
+namespace {
+
+// In recovery a record at the end of the newest state is one that is about to be replayed: it
+// stays.
+void erase_uncommitted_record(Store& store, bool writer_died) {
+  if (store.control().ready.load() == 0) return;
+  const log::Ring ring = store.ring();
+  const Lsn end = store.visible_state().log_end;
+  const std::lock_guard flush_lock(store.flush_lock());
+  Lsn changed = log::erase_record(ring, end);
+  // A predecessor may have died between erasing and flushing.
+  if (writer_died) changed = std::max(changed, Lsn{end.value + sizeof(format::RecordHeader)});
+  const std::uint64_t log_offset = static_cast<std::uint64_t>(ring.read - store.data().read_base());
+  log::for_pieces(ring, end, changed, [&](std::uint64_t offset, std::uint64_t piece_bytes) {
+    if (const auto error = store.data().flush_log(log_offset + offset, piece_bytes)) {
+      store.poison(error, "flushing the log");
+    }
+  });
+}
+
+}  // namespace
+
+void roll_back(Store& store, bool writer_died) {
   shared::Control& control = store.control();
   const shared::CheckpointWords& checkpoint = control.checkpoint;
   // A commit by checkpoint counts from the moment its meta was stored (rule 11).
@@ -51,14 +73,7 @@ void roll_back(Store& store) {
   store.require_healthy();
   settle_checkpoint(store);
 
-  const log::Ring ring = store.ring();
-  const Lsn end = store.visible_state().log_end;
-  if (!log::erase_record(ring, end)) return;
-  const std::uint64_t log_offset = static_cast<std::uint64_t>(ring.read - store.data().read_base());
-  const std::uint64_t offset = log_offset + end.value % ring.size_bytes;
-  if (const auto error = store.data().flush_log(offset, sizeof(format::RecordHeader))) {
-    store.poison(error, "flushing the log");
-  }
+  erase_uncommitted_record(store, writer_died);
 }
 
 }  // namespace quire::txn

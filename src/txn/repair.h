@@ -34,6 +34,6 @@ class WriterHold {
 // Takes back whatever a transaction above `visible` has done to the region and the log: the one
 // function behind rollback and owner death. Idempotent; the caller holds the writer lock. Throws
 // Errc::poisoned.
-void roll_back(Store& store);
+void roll_back(Store& store, bool writer_died);
 
 }  // namespace quire::txn

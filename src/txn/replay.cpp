@@ -64,6 +64,7 @@ void Transaction::replay(const format::Operation& operation) {
 
 void Transaction::commit_replay() {
   write_catalogue();
+  store_.allocator().retire_spare();
   state_.page_count = store_.allocator().file_pages();
   state_.deferred_tail = store_.allocator().deferred_tail();
   state_.newest_full = txn_;

@@ -72,11 +72,12 @@ std::uint64_t sweep(Store& store, const State& base) {
   // P before the slots: a reader that the scan misses re-reads P afterwards and finds it changed or
   // the same (rule 1).
   const TxnId published{store.control().published.load(std::memory_order_seq_cst)};
-  const TxnId checkpoint = store.checkpointed();
-  pins.push_back(checkpoint);
+  // K before C: a checkpoint that ends in between has made K the C that is read.
   if (const std::uint64_t pending = store.control().checkpoint.pending.load(); pending != 0) {
     pins.push_back(TxnId{pending});
   }
+  const TxnId checkpoint = store.checkpointed();
+  pins.push_back(checkpoint);
   store.readers().collect(pins);
   std::sort(pins.begin(), pins.end());
   pins.erase(std::unique(pins.begin(), pins.end()), pins.end());
@@ -87,7 +88,7 @@ void make_room(Store& store, const SpaceContext& context, std::uint64_t page_cou
   pages::Allocator& allocator = store.allocator();
   // As many pages as a change takes, it may free.
   const auto has_room = [&](std::uint64_t pages) {
-    return allocator.free_pages() >= pages && allocator.has_deferred_room(page_count);
+    return allocator.available_pages() >= pages && allocator.has_deferred_room(page_count);
   };
   if (has_room(page_count)) return;
   const std::uint64_t low_water = std::max(page_count, allocator.file_pages() / kLowWaterFraction);
@@ -99,7 +100,7 @@ void make_room(Store& store, const SpaceContext& context, std::uint64_t page_cou
     }
   }
   if (has_room(low_water)) return;
-  if (allocator.free_pages() < low_water) grow_file(store, page_count);
+  if (allocator.available_pages() < low_water) grow_file(store, page_count);
   if (has_room(page_count)) return;
   if (context.may_sweep && store.visible() > store.checkpointed()) {
     checkpoint_by_writer(store);

@@ -111,7 +111,7 @@ auto Transaction::change(OpenTable& table, Change&& change) {
 void Transaction::room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages) {
   const std::uint64_t needed = btree::pages_needed(tree) + kept_pages;
   pages::Allocator& allocator = store_.allocator();
-  if (allocator.free_pages() >= needed && allocator.has_deferred_room(needed)) return;
+  if (allocator.available_pages() >= needed && allocator.has_deferred_room(needed)) return;
   make_room(store_, context_, needed);
   space_.set_page_count(static_cast<std::uint32_t>(store_.allocator().file_pages()));
 }
