@@ -152,20 +152,17 @@ TEST_F(Big, AHundredTables) {
   });
 }
 
-// 1 GiB of address space that shows the same 257 pages again and again: a large value that takes no
-// memory.
+// Address space that shows the same 257 pages again and again: a large value that takes no memory.
 class RepeatedPages {
  public:
-  static constexpr std::size_t kSizeBytes = std::size_t{1} << 30;
-
-  RepeatedPages() {
+  explicit RepeatedPages(std::size_t size_bytes) : size_bytes_(size_bytes) {
     const int descriptor = ::memfd_create("value", MFD_CLOEXEC);
     const std::string bytes = pattern(kPeriodBytes, 1);
-    base_ = static_cast<char*>(::mmap(nullptr, kSizeBytes + kPeriodBytes, PROT_NONE,
+    base_ = static_cast<char*>(::mmap(nullptr, size_bytes_ + kPeriodBytes, PROT_NONE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     is_made_ = descriptor >= 0 && base_ != MAP_FAILED &&
                ::write(descriptor, bytes.data(), kPeriodBytes) == kPeriodBytes;
-    for (std::size_t at = 0; is_made_ && at < kSizeBytes; at += kPeriodBytes) {
+    for (std::size_t at = 0; is_made_ && at < size_bytes_; at += kPeriodBytes) {
       is_made_ = ::mmap(base_ + at, kPeriodBytes, PROT_READ, MAP_SHARED | MAP_FIXED, descriptor,
                         0) != MAP_FAILED;
     }
@@ -173,21 +170,24 @@ class RepeatedPages {
   }
   RepeatedPages(const RepeatedPages&) = delete;
   RepeatedPages& operator=(const RepeatedPages&) = delete;
-  ~RepeatedPages() { ::munmap(base_, kSizeBytes + kPeriodBytes); }
+  ~RepeatedPages() { ::munmap(base_, size_bytes_ + kPeriodBytes); }
 
   bool is_made() const noexcept { return is_made_; }
-  Bytes bytes() const noexcept { return {base_, kSizeBytes}; }
+  Bytes bytes() const noexcept { return {base_, size_bytes_}; }
 
  private:
   static constexpr ssize_t kPeriodBytes = 257 * 4096;
 
+  std::size_t size_bytes_;
   char* base_;
   bool is_made_ = false;
 };
 
+constexpr std::uint64_t kGibibyte = std::uint64_t{1} << 30;
+
 TEST_F(Big, AValueOfOneGibibyte) {
   expect_bounded_memory([&]() -> std::uint64_t {
-    const RepeatedPages value;
+    const RepeatedPages value(kGibibyte);
     EXPECT_TRUE(value.is_made());
     {
       Database db{file_};
@@ -206,7 +206,26 @@ TEST_F(Big, AValueOfOneGibibyte) {
     const std::uint64_t before = std::filesystem::file_size(file_);
     db.put("large again", value.bytes().substr(0, value.bytes().size() / 2));
     EXPECT_LE(std::filesystem::file_size(file_), before) << "the space of the first is used again";
-    return RepeatedPages::kSizeBytes;
+    return kGibibyte;
+  });
+}
+
+TEST_F(Big, AValueThatNoWordOf32BitsCanMeasure) {
+  expect_bounded_memory([&]() -> std::uint64_t {
+    const RepeatedPages value(4 * kGibibyte + 5);
+    EXPECT_TRUE(value.is_made());
+    Database db{file_, {.durability = Durability::relaxed}};
+    db.put("huge", value.bytes());
+    db.put("small", "1");
+    const Snapshot now = db.snapshot();
+    const Bytes got = *now.table().get("huge");
+    EXPECT_EQ(got.size(), value.bytes().size());
+    for (std::size_t at = 0; at < got.size(); at += (64 << 20) - 4096) {
+      EXPECT_TRUE(got.substr(at, 4096) == value.bytes().substr(at, 4096)) << at;
+    }
+    EXPECT_TRUE(got.substr(got.size() - 5) == value.bytes().substr(got.size() - 5));
+    EXPECT_TRUE(db.erase("huge"));
+    return got.size();
   });
 }
 

@@ -61,7 +61,7 @@ TEST_F(Threads, ReadersSeeWholeCommitsInOrderWhileAWriterCommits) {
   db.write([](Transaction& tx) { stamp(tx, 0); });
   std::atomic<bool> done{false};
   std::thread writer{[&] {
-    for (std::uint64_t number = 1; number <= rounds(3000, 300); ++number) {
+    for (std::uint64_t number = 1; number <= rounds(8000, 1500); ++number) {
       Transaction tx = db.begin();
       stamp(tx, number);
       tx.commit(number % 20 == 0 ? Durability::full : Durability::relaxed);
@@ -81,7 +81,7 @@ TEST_F(Threads, ReadersSeeWholeCommitsInOrderWhileAWriterCommits) {
       last_txn = now.txn();
       last_number = number;
     }
-    EXPECT_EQ(last_number, rounds(3000, 300));
+    EXPECT_EQ(last_number, rounds(8000, 1500));
   });
   writer.join();
 }
@@ -90,7 +90,7 @@ TEST_F(Threads, AReaderSeesEveryCommitThatHasReturnedBefore) {
   Database db{file_, {.durability = Durability::relaxed}};
   db.write([](Transaction& tx) { stamp(tx, 0); });
   std::atomic<std::uint64_t> returned{0};
-  constexpr std::uint64_t kLast = rounds(3000, 300);
+  constexpr std::uint64_t kLast = rounds(8000, 1500);
   std::thread writer{[&] {
     for (std::uint64_t number = 1; number <= kLast; ++number) {
       db.write([&](Transaction& tx) { stamp(tx, number); });
@@ -112,12 +112,12 @@ TEST_F(Threads, OneSnapshotIsReadByManyAtOnce) {
   db.write([](Transaction& tx) { stamp(tx, 7); });
   const Snapshot shared = db.snapshot();
   std::thread writer{[&] {
-    for (std::uint64_t number = 8; number < rounds(800, 100); ++number) {
+    for (std::uint64_t number = 8; number < rounds(3000, 500); ++number) {
       db.write([&](Transaction& tx) { stamp(tx, number); });
     }
   }};
   run_threads(3, [&](int) {
-    for (std::uint64_t i = 0; i < rounds(1000, 100); ++i) EXPECT_EQ(stamped(shared), 7u);
+    for (std::uint64_t i = 0; i < rounds(4000, 500); ++i) EXPECT_EQ(stamped(shared), 7u);
   });
   writer.join();
 }
@@ -128,7 +128,7 @@ TEST_F(Threads, SnapshotsMoveBetweenThem) {
   std::vector<std::pair<Snapshot, std::uint64_t>> baskets;
   run_threads(4, [&](int thread) {
     Random random{static_cast<std::uint64_t>(thread)};
-    for (std::uint64_t i = 0; i < rounds(600, 80); ++i) {
+    for (std::uint64_t i = 0; i < rounds(2000, 400); ++i) {
       const std::uint64_t number = db.write([&](Transaction& tx) {
         stamp(tx, tx.txn());
         return tx.txn();
@@ -156,7 +156,7 @@ TEST_F(Threads, SnapshotsMoveBetweenThem) {
 
 TEST_F(Threads, ManyWritersLoseNoIncrement) {
   Database db{file_, {.durability = Durability::relaxed}};
-  constexpr std::uint64_t kEach = rounds(2000, 200);
+  constexpr std::uint64_t kEach = rounds(8000, 1500);
   run_threads(6, [&](int thread) {
     for (std::uint64_t i = 0; i < kEach; ++i) {
       db.write([&](Transaction& tx) {
@@ -173,7 +173,7 @@ TEST_F(Threads, ManyWritersLoseNoIncrement) {
 
 TEST_F(Threads, FullCommitsInGroupsAreSeenAndDurableWhenTheyReturn) {
   Database db{file_};
-  constexpr std::uint64_t kEach = rounds(500, 80);
+  constexpr std::uint64_t kEach = rounds(2000, 400);
   run_threads(4, [&](int thread) {
     for (std::uint64_t i = 1; i <= kEach; ++i) {
       Transaction tx = db.begin();
@@ -192,7 +192,7 @@ TEST_F(Threads, TryBeginNeverGivesTwoTransactionsAtOnce) {
   std::atomic<int> inside{0};
   std::atomic<std::uint64_t> committed{0};
   run_threads(4, [&](int) {
-    for (std::uint64_t i = 0; i < rounds(3000, 300); ++i) {
+    for (std::uint64_t i = 0; i < rounds(8000, 1500); ++i) {
       std::optional<Transaction> tx = db.try_begin();
       if (!tx) continue;
       EXPECT_EQ(inside++, 0);
@@ -210,20 +210,20 @@ TEST_F(Threads, CheckpointsAndSyncsRunBesideReadersAndWriters) {
   Database db{file_, {.durability = Durability::relaxed}};
   db.write([](Transaction& tx) { stamp(tx, 0); });
   run_threads(4, [&](int thread) {
-    for (std::uint64_t i = 1; i <= rounds(300, 50); ++i) {
+    for (std::uint64_t i = 1; i <= rounds(1000, 200); ++i) {
       if (thread == 0) db.checkpoint();
       if (thread == 1) db.write([&](Transaction& tx) { stamp(tx, i); });
       if (thread == 2) stamped(db.snapshot());
       if (thread == 3) db.sync();
     }
   });
-  EXPECT_EQ(stamped(db.snapshot()), rounds(300, 50));
+  EXPECT_EQ(stamped(db.snapshot()), rounds(1000, 200));
 }
 
 TEST_F(Threads, ThatComeAndGoLeaveNoReaderBehind) {
   Database db{file_, {.durability = Durability::relaxed}};
   db.write([](Transaction& tx) { stamp(tx, 0); });
-  for (std::uint64_t round = 1; round <= rounds(60, 10); ++round) {
+  for (std::uint64_t round = 1; round <= rounds(300, 60); ++round) {
     run_threads(4, [&](int thread) {
       if (thread == 0) db.write([&](Transaction& tx) { stamp(tx, round); });
       const Snapshot one = db.snapshot();
@@ -249,7 +249,7 @@ TEST_F(Threads, ThatDieInsideATransactionStopNobody) {
 }
 
 TEST_F(Threads, OpenAndCloseTheSameFileAtOnce) {
-  constexpr std::uint64_t kEach = rounds(120, 30);
+  constexpr std::uint64_t kEach = rounds(300, 60);
   run_threads(4, [&](int) {
     for (std::uint64_t i = 0; i < kEach; ++i) {
       Database db{file_, {.durability = Durability::relaxed}};
@@ -325,7 +325,7 @@ TEST_F(Threads, ReadLargeValuesWhileTheyAreReplacedAndErased) {
   Database db{file_, {.durability = Durability::relaxed}};
   std::atomic<bool> done{false};
   std::thread writer{[&] {
-    for (std::uint64_t i = 0; i < rounds(600, 80); ++i) {
+    for (std::uint64_t i = 0; i < rounds(2000, 400); ++i) {
       db.write([&](Transaction& tx) {
         const std::string key = std::to_string(i % 5);
         if (i % 7 == 6) {
