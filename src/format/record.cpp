@@ -6,10 +6,10 @@
 
 namespace quire::format {
 
-std::uint64_t record_checksum(const RecordHeader* record, std::uint64_t seed) noexcept {
+std::uint64_t record_checksum(const std::byte* record, std::size_t payload_bytes,
+                              std::uint64_t seed) noexcept {
   constexpr std::size_t kFrom = offsetof(RecordHeader, epoch);
-  return checksum(reinterpret_cast<const std::byte*>(record) + kFrom,
-                  sizeof(RecordHeader) - kFrom + record->payload_bytes, seed);
+  return checksum(record + kFrom, sizeof(RecordHeader) - kFrom + payload_bytes, seed);
 }
 
 std::size_t operation_bytes(const Operation& operation) noexcept {

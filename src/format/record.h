@@ -46,8 +46,9 @@ static_assert(offsetof(RecordHeader, chain) == 48);
 static_assert(offsetof(RecordHeader, total_bytes) == 56);
 static_assert(offsetof(RecordHeader, payload_bytes) == 60);
 
-// Checksum of a record whose payload follows it in memory.
-std::uint64_t record_checksum(const RecordHeader* record, std::uint64_t seed) noexcept;
+// Checksum of the record that begins at `record`, with so many bytes of payload behind its header.
+std::uint64_t record_checksum(const std::byte* record, std::size_t payload_bytes,
+                              std::uint64_t seed) noexcept;
 
 // Values are on disk.
 enum class OperationKind : std::uint8_t {

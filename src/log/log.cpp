@@ -41,6 +41,11 @@ const RecordHeader* header_at(const Ring& ring, std::uint64_t position) noexcept
   return record;
 }
 
+std::uint64_t checksum_of(const RecordHeader* record, std::uint64_t seed) noexcept {
+  return format::record_checksum(reinterpret_cast<const std::byte*>(record), record->payload_bytes,
+                                 seed);
+}
+
 Tail store(const Ring& ring, const Tail& tail, RecordHeader header,
            std::span<const std::byte> payload, std::uint64_t total) noexcept {
   std::byte* target = ring.write + tail.end.value % ring.size_bytes;
@@ -52,7 +57,7 @@ Tail store(const Ring& ring, const Tail& tail, RecordHeader header,
   std::memcpy(target, &header, sizeof header);
   if (!payload.empty()) std::memcpy(target + sizeof header, payload.data(), payload.size());
   auto* stored = reinterpret_cast<RecordHeader*>(target);
-  stored->checksum = format::record_checksum(stored, ring.seed);
+  stored->checksum = format::record_checksum(target, payload.size(), ring.seed);
   return {Lsn{tail.end.value + total}, stored->checksum};
 }
 
@@ -79,14 +84,16 @@ Tail append(const Ring& ring, const Tail& tail, const RecordHeader& header,
   return store(ring, at, header, payload, total_bytes(ring, offset, payload.size()));
 }
 
+// From behind, so that a death in between leaves the pad, by which the next one finds the rest.
 Lsn erase_record(const Ring& ring, Lsn end) noexcept {
   const RecordHeader* record = header_at(ring, end.value);
   if (record == nullptr) return end;
-  const bool is_pad = (record->flags & format::kRecordPad) != 0;
-  const Lsn behind{end.value + record->total_bytes};
+  Lsn changed{end.value + sizeof(RecordHeader)};
+  if ((record->flags & format::kRecordPad) != 0) {
+    changed = std::max(changed, erase_record(ring, Lsn{end.value + record->total_bytes}));
+  }
   std::memset(ring.write + end.value % ring.size_bytes, 0, sizeof(RecordHeader));
-  return is_pad ? std::max(behind, erase_record(ring, behind))
-                : Lsn{end.value + sizeof(RecordHeader)};
+  return changed;
 }
 
 Scanner::Scanner(const Ring& ring, const Tail& from, std::uint32_t epoch, TxnId txn) noexcept
@@ -103,7 +110,7 @@ const RecordHeader* Scanner::proven_record() const noexcept {
   if (record == nullptr || record->epoch != epoch_ || record->chain != tail_.chain) return nullptr;
   if (tail_.end.value + record->total_bytes > limit_) return nullptr;
   if (record->previous_txn != txn_.value) return nullptr;
-  if (record->checksum != format::record_checksum(record, ring_.seed)) return nullptr;
+  if (record->checksum != checksum_of(record, ring_.seed)) return nullptr;
   return record;
 }
 
@@ -128,6 +135,31 @@ void Scanner::reject_last() noexcept {
   txn_ = before_txn_;
 }
 
+bool is_header_at(const Ring& ring, Lsn position) noexcept {
+  return header_at(ring, position.value) != nullptr;
+}
+
+Glance glance_at(const Ring& ring, Lsn position) noexcept {
+  const std::uint64_t offset = position.value % ring.size_bytes;
+  const std::uint64_t rest = ring.size_bytes - offset;
+  if (rest < sizeof(RecordHeader)) return {.next = position};
+  RecordHeader header;
+  std::memcpy(&header, ring.read + offset, sizeof header);
+  if (header.lsn != position.value || header.total_bytes < sizeof header ||
+      header.total_bytes > rest || header.payload_bytes > header.total_bytes - sizeof header) {
+    return {.next = position};
+  }
+  return {.next = Lsn{position.value + header.total_bytes},
+          .flags = header.flags,
+          .checksum = header.checksum,
+          .payload = {ring.read + offset + sizeof header, header.payload_bytes}};
+}
+
+bool is_unchanged(const Ring& ring, Lsn position, const Glance& glance) noexcept {
+  const std::byte* record = ring.read + position.value % ring.size_bytes;
+  return format::record_checksum(record, glance.payload.size(), ring.seed) == glance.checksum;
+}
+
 std::span<const std::byte> payload_of(const RecordHeader* record) noexcept {
   return {reinterpret_cast<const std::byte*>(record + 1), record->payload_bytes};
 }
@@ -137,7 +169,7 @@ bool has_durable_record_behind(const Ring& ring, Lsn end, std::uint32_t epoch) n
   for (std::uint64_t position = end.value; position < limit; position += format::kRecordAlignment) {
     const RecordHeader* record = header_at(ring, position);
     if (record == nullptr || record->epoch != epoch || record->durable <= end.value) continue;
-    if (record->checksum == format::record_checksum(record, ring.seed)) return true;
+    if (record->checksum == checksum_of(record, ring.seed)) return true;
   }
   return false;
 }

@@ -86,6 +86,24 @@ class Scanner {
   TxnId before_txn_;
 };
 
+// True when a header with this very position stands there, whole record or not.
+bool is_header_at(const Ring& ring, Lsn position) noexcept;
+
+// A record as it looked at one moment, for readers whom writers may overtake: every length is
+// inside the ring, but the bytes may change while they are read. `next` is the position itself when
+// no record stands there.
+struct Glance {
+  Lsn next;
+  std::uint32_t flags = 0;
+  std::uint64_t checksum = 0;
+  std::span<const std::byte> payload = {};
+};
+Glance glance_at(const Ring& ring, Lsn position) noexcept;
+
+// True when the record is whole and still the one of the glance, so all that was read in between is
+// true.
+bool is_unchanged(const Ring& ring, Lsn position, const Glance& glance) noexcept;
+
 std::span<const std::byte> payload_of(const format::RecordHeader* record) noexcept;
 
 // A record of this epoch that stands behind `end` and was appended when more than `end` was

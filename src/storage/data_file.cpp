@@ -218,6 +218,20 @@ std::error_code DataFile::grow(std::uint64_t size_bytes) {
   return state_->flush_growth();
 }
 
+void DataFile::fill_holes() {
+  QUIRE_ASSERT(state_->access == Access::read_write);
+  struct stat status = {};
+  if (system.fstat(state_->growth.get(), &status) != 0) {
+    throw_errno(errno, "look at its blocks", state_->path);
+  }
+  constexpr std::uint64_t kBlockBytes = 512;  // the unit of st_blocks
+  const auto size_bytes = static_cast<std::uint64_t>(status.st_size);
+  if (static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes >= size_bytes) return;
+  // A file system without fallocate has no blocks to give ahead: it is as safe as it was.
+  static_cast<void>(
+      allocate(state_->growth, 0, 0, size_bytes, "fill the holes of it", state_->path));
+}
+
 void DataFile::shrink(std::uint64_t size_bytes) {
   QUIRE_ASSERT(state_->access == Access::read_write);
   resize(state_->growth, size_bytes, "shrink to " + std::to_string(size_bytes) + " bytes",

@@ -95,6 +95,10 @@ class DataFile {
   // caller poisons (rule 6).
   [[nodiscard]] std::error_code grow(std::uint64_t size_bytes);
 
+  // Gives every hole of the file its blocks: a copy may have come with holes, and storing into one
+  // on a full disk would raise SIGBUS. Cheap when there are none. Throws Errc::no_space.
+  void fill_holes();
+
   // Cuts the file; only the last process attached may (rule 7).
   void shrink(std::uint64_t size_bytes);
 

@@ -120,7 +120,9 @@ void Transaction::rollback() noexcept {
 
 // Never fails: what cannot be taken back now is left to the next owner of the writer lock.
 void Transaction::undo() noexcept {
-  if (store_.is_abandoned()) {
+  // A forked child leaves everything to its parent; a failed recovery to the next one, which starts
+  // from the file: the record at the log's end is one that it will replay.
+  if (store_.is_abandoned() || is_replay_) {
     hold_.reset();
     return;
   }

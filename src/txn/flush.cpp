@@ -3,6 +3,7 @@
 #include <quire/error.h>
 
 #include <mutex>
+#include <vector>
 
 #include "format/record.h"
 #include "shared/futex.h"
@@ -13,28 +14,37 @@ namespace {
 
 constexpr std::chrono::microseconds kFollowerPause{5000};  // a lost wake-up costs no more than this
 
-// Writes out the extents that the records between two positions name, whoever committed them (rule
-// 3).
-void flush_extents(Store& store, const log::Ring& ring, Lsn from, Lsn to) {
-  std::uint64_t position = from.value;
-  while (position < to.value) {
-    const auto* record =
-        reinterpret_cast<const format::RecordHeader*>(ring.read + position % ring.size_bytes);
-    if (record->lsn != position || record->total_bytes == 0) {
-      throw Error(Errc::corrupt, store.name() + ": log position " + std::to_string(position) +
+// The extents that the records between two positions name, whoever committed them (rule 3). False
+// when a checkpoint has overtaken this flush and writers reuse that part of the ring: each record
+// is verified after it was read.
+bool collect_extents(Store& store, const log::Ring& ring, Lsn from, Lsn to,
+                     std::vector<format::ExtentRef>& extents) {
+  Lsn position = from;
+  while (position < to) {
+    const log::Glance glance = log::glance_at(ring, position);
+    if ((glance.flags & format::kRecordNamesExtents) != 0) {
+      format::OperationReader operations(glance.payload);
+      format::Operation operation;
+      while (operations.next(operation)) {
+        if (operation.kind == format::OperationKind::put_extent)
+          extents.push_back(operation.extent);
+      }
+    }
+    if (glance.next == position || !log::is_unchanged(ring, position, glance)) {
+      if (Lsn{store.control().log_start.load()} > position) return false;
+      throw Error(Errc::corrupt, store.name() + ": log position " + std::to_string(position.value) +
                                      ": the record is damaged in memory");
     }
-    position += record->total_bytes;
-    if ((record->flags & format::kRecordNamesExtents) == 0) continue;
-    format::OperationReader operations(log::payload_of(record));
-    format::Operation operation;
-    while (operations.next(operation)) {
-      if (operation.kind != format::OperationKind::put_extent) continue;
-      const std::uint64_t offset =
-          std::uint64_t{operation.extent.first_page} * store.facts().page_bytes;
-      if (const auto error = store.data().flush_log(offset, operation.extent.size_bytes)) {
-        store.poison(error, "flushing a large value");
-      }
+    position = glance.next;
+  }
+  return true;
+}
+
+void flush_extents(Store& store, const std::vector<format::ExtentRef>& extents) {
+  for (const format::ExtentRef& extent : extents) {
+    const std::uint64_t offset = std::uint64_t{extent.first_page} * store.facts().page_bytes;
+    if (const auto error = store.data().flush_log(offset, extent.size_bytes)) {
+      store.poison(error, "flushing a large value");
     }
   }
 }
@@ -42,24 +52,14 @@ void flush_extents(Store& store, const log::Ring& ring, Lsn from, Lsn to) {
 // A process that died between a failed flush and the poison word has left pages that are clean but
 // not on disk. Storing what they hold makes them dirty again, so that the next flush means what it
 // says (rule 6).
-void redirty_log(Store& store, const log::Ring& ring, Lsn from, Lsn to) {
+void redirty_covered(Store& store, const log::Ring& ring, Lsn from, Lsn to,
+                     const std::vector<format::ExtentRef>& extents) {
   const std::uint64_t log_offset = static_cast<std::uint64_t>(ring.read - store.data().read_base());
   log::for_pieces(ring, from, to, [&](std::uint64_t offset, std::uint64_t piece_bytes) {
     redirty(store, log_offset + offset, piece_bytes);
   });
-  std::uint64_t position = from.value;
-  while (position < to.value) {
-    const auto* record =
-        reinterpret_cast<const format::RecordHeader*>(ring.read + position % ring.size_bytes);
-    if (record->lsn != position || record->total_bytes == 0) return;  // flush_extents reports it
-    position += record->total_bytes;
-    format::OperationReader operations(log::payload_of(record));
-    format::Operation operation;
-    while (operations.next(operation)) {
-      if (operation.kind != format::OperationKind::put_extent) continue;
-      redirty(store, std::uint64_t{operation.extent.first_page} * store.facts().page_bytes,
-              operation.extent.size_bytes);
-    }
+  for (const format::ExtentRef& extent : extents) {
+    redirty(store, std::uint64_t{extent.first_page} * store.facts().page_bytes, extent.size_bytes);
   }
 }
 
@@ -80,11 +80,14 @@ void lead(Store& store) {
   if (!store.load_state(target, state)) return;  // others have published far beyond it meanwhile
   const Lsn durable = store.durable();
   if (durable >= state.log_end) return;
+  store.require_window();
   const log::Ring ring = store.ring();
+  std::vector<format::ExtentRef> extents;
+  if (!collect_extents(store, ring, durable, state.log_end, extents)) return;
 
   const std::uint32_t intent = control.flush_intent.exchange(store.readers().process_index() + 1);
-  if (intent != 0) redirty_log(store, ring, durable, state.log_end);
-  flush_extents(store, ring, durable, state.log_end);
+  if (intent != 0) redirty_covered(store, ring, durable, state.log_end, extents);
+  flush_extents(store, extents);
   flush_log(store, ring, durable, state.log_end);
   store.require_healthy();
   raise(control.published, target.value);

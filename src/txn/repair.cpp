@@ -28,8 +28,9 @@ void WriterHold::settle(WriterLock::Taken taken) {
   holds_ = true;
   auto& repair_pending = store_.control().repair_pending;
   if (taken == WriterLock::Taken::after_death) repair_pending.store(1, std::memory_order_release);
-  if (repair_pending.load(std::memory_order_acquire) == 0) return;
   try {
+    store_.require_window();
+    if (repair_pending.load(std::memory_order_acquire) == 0) return;
     roll_back(store_, true);
     store_.allocator().recount();
     repair_pending.store(0, std::memory_order_release);
@@ -41,12 +42,10 @@ void WriterHold::settle(WriterLock::Taken taken) {
 
 namespace {
 
-// In recovery a record at the end of the newest state is one that is about to be replayed: it
-// stays.
 void erase_uncommitted_record(Store& store, bool writer_died) {
-  if (store.control().ready.load() == 0) return;
   const log::Ring ring = store.ring();
   const Lsn end = store.visible_state().log_end;
+  if (!writer_died && !log::is_header_at(ring, end)) return;
   const std::lock_guard flush_lock(store.flush_lock());
   Lsn changed = log::erase_record(ring, end);
   // A predecessor may have died between erasing and flushing.

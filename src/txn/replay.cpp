@@ -11,6 +11,7 @@ namespace quire::txn {
 Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
                          const log::Tail& log_tail)
     : Transaction(store, std::move(hold), txn) {
+  is_replay_ = true;
   context_.may_sweep = false;
   log_is_dropped_ = true;
   state_.log_end = log_tail.end;

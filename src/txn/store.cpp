@@ -60,6 +60,7 @@ Store::Store(const std::filesystem::path& path, const Options& options)
       throw Error(Errc::io, name_ + ": cannot flush its directory: " + error.message());
     }
     drop_untrusted_cache(data_, region_);
+    data_.fill_holes();
     data_.map(options.reserve);
     recover(*this);
     region_.open_to_others();
@@ -89,6 +90,8 @@ void Store::require_fits(const Options& options) const {
                     "open it read-only");
   }
 }
+
+void Store::require_window() const { view(allocator_.file_pages()); }
 
 pages::PageView Store::view(std::uint64_t page_count) const {
   if (page_count * facts_.page_bytes > data_.reserved_bytes()) {

@@ -72,6 +72,10 @@ class Store {
   // with more address space, has made the file larger than can be seen here.
   pages::PageView view(std::uint64_t page_count) const;
 
+  // Throws Errc::no_space when the file has outgrown this process's window. Whoever writes or
+  // flushes asks first.
+  void require_window() const;
+
   log::Ring ring() const noexcept;
 
   // The state record of `txn`; false when it has been overwritten.

@@ -106,7 +106,8 @@ class Transaction {
   std::vector<std::byte> payload_;
   bool names_extents_ = false;
   bool log_is_dropped_ = false;  // more than a record may hold: the commit is a checkpoint
-  bool is_broken_ = false;       // a tree operation has failed half-way
+  bool is_replay_ = false;
+  bool is_broken_ = false;  // a tree operation has failed half-way
   std::string key_copy_;
   std::string value_copy_;
 };
