@@ -23,7 +23,7 @@ quire::CheckReport report_on(const DatabaseArguments& arguments) {
       throw;
     }
     quire::CheckReport report;
-    report.faults.push_back({.reason = error.what()});
+    report.faults.push_back({.reason = reason_of(error)});
     report.fault_count = 1;
     return report;
   }
@@ -44,15 +44,16 @@ Json to_json(const quire::CheckReport& report) {
 
 void write_for_people(Output& output, const quire::CheckReport& report) {
   for (const quire::Fault& fault : report.faults) {
-    output.write("page " + std::to_string(fault.page) + ": " + escaped(fault.reason) + "\n");
+    const std::string page = fault.page == 0 ? "" : "page " + std::to_string(fault.page) + ": ";
+    output.write(page + escaped(fault.reason) + "\n");
   }
   if (report.fault_count > report.faults.size()) {
     output.write("and " + grouped(report.fault_count - report.faults.size()) + " more\n");
   }
   output.write((report.ok() ? output.green("ok") : output.red("damaged")) + ": " +
-               grouped(report.page_count) + " pages, " + grouped(report.entry_count) +
-               " entries, commit " + grouped(report.txn) + ", " + grouped(report.fault_count) +
-               (report.fault_count == 1 ? " fault\n" : " faults\n"));
+               counted(report.page_count, "page", "pages") + ", " +
+               counted(report.entry_count, "entry", "entries") + ", commit " + grouped(report.txn) +
+               ", " + counted(report.fault_count, "fault", "faults") + "\n");
 }
 
 ExitCode check(const Arguments& arguments, Output& output) {

@@ -1,6 +1,8 @@
 // How a command ends, and how it says so.
 #pragma once
 
+#include <quire/error.h>
+
 #include <stdexcept>
 #include <string>
 
@@ -22,5 +24,8 @@ class Failure : public std::runtime_error {
  private:
   ExitCode code_;
 };
+
+// What the store says, without the name of the code that std::system_error puts behind it.
+std::string reason_of(const quire::Error& error);
 
 }  // namespace kvtool

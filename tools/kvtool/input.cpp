@@ -50,6 +50,7 @@ std::optional<Bytes> Input::next_line() {
 std::string Input::rest() {
   constexpr std::size_t kPartBytes = std::size_t{1} << 20;
   std::string all;
+  all.reserve(size_bytes().value_or(0) + kPartBytes);
   for (;;) {
     const std::size_t before = all.size();
     all.resize(before + kPartBytes);

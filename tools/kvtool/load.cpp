@@ -86,7 +86,7 @@ class Loader {
       transaction_->commit();
     } catch (const quire::Error& error) {
       throw CommitFailed(ExitCode::refused,
-                         "commit at entry " + grouped(entry_count_) + ": " + error.what());
+                         "commit at entry " + grouped(entry_count_) + ": " + reason_of(error));
     }
     committed_count_ = entry_count_;
   }
@@ -153,7 +153,7 @@ class Load {
     } catch (const CommitFailed&) {
       throw;
     } catch (const quire::Error& error) {
-      fail(ExitCode::refused, error.what());
+      fail(ExitCode::refused, reason_of(error));
     }
   }
 

@@ -43,6 +43,8 @@ ExitCode run(const std::string& who, const Run& command) {
     return ExitCode::done;
   } catch (const Failure& failure) {
     return complain(who, failure.what(), failure.code());
+  } catch (const quire::Error& error) {
+    return complain(who, reason_of(error), ExitCode::refused);
   } catch (const std::bad_alloc&) {
     return complain(who, "not enough memory", ExitCode::refused);
   } catch (const std::exception& error) {

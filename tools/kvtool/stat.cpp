@@ -49,10 +49,6 @@ Json to_json(const quire::Statistics& statistics) {
   return json;
 }
 
-std::string counted(std::uint64_t count, const char* one, const char* many) {
-  return grouped(count) + " " + (count == 1 ? one : many);
-}
-
 void write_fact(Output& output, const char* name, const std::string& text) {
   constexpr std::size_t kNameColumns = 11;
   std::string label = name;

@@ -37,6 +37,9 @@ void decode_hex(Bytes text, std::string& bytes);
 // "1,234,567".
 std::string grouped(std::uint64_t number);
 
+// "1 page", "1,234 pages".
+std::string counted(std::uint64_t count, const char* one, const char* many);
+
 // "512 B", "48.3 MiB": binary units, one decimal.
 std::string human_bytes(std::uint64_t size_bytes);
 
