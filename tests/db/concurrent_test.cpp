@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -297,9 +298,10 @@ TEST_F(Threads, PagesOfThePublishedCommitOutliveANewerOneThatWaitsForItsFlush) {
       std::unique_lock lock{held_flush.mutex};
       held_flush.changed.wait(lock, [] { return held_flush.reached; });
     }
+    std::optional<Transaction> hungry;
     EXPECT_EQ(errc_of([&] {
-                Transaction hungry = db.begin();
-                Table table = hungry.table("hungry");
+                hungry.emplace(db.begin());
+                Table table = hungry->table("hungry");
                 for (std::uint64_t i = 0; i < 20'000; ++i)
                   table.put(big_endian(i), pattern(300, i));
                 const Snapshot now = db.snapshot();
