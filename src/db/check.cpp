@@ -11,6 +11,7 @@
 #include "format/space_map.h"
 #include "log/log.h"
 #include "txn/catalogue.h"
+#include "txn/checkpoint.h"
 
 namespace quire {
 namespace {
@@ -167,6 +168,7 @@ class Checker final : public btree::CheckSink {
 CheckReport check(const Database& database) {
   txn::Store& store = detail::Access::store(database);
   const txn::WriterHold hold(store);
+  txn::settle_checkpoint(store);  // what a dead checkpointer has announced is neither used nor free
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   CheckReport report;
   Checker(store, report).run();

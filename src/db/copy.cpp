@@ -5,6 +5,7 @@
 
 #include "db/handles.h"
 #include "shared/region.h"
+#include "txn/recovery.h"
 
 namespace quire {
 namespace {
@@ -33,13 +34,13 @@ void copy_tables(const Snapshot& source, Database& target) {
 
 void copy(const Snapshot& source, const std::filesystem::path& target, const Options& options) {
   const detail::SnapshotState& state = detail::Access::state(source);
-  if (std::filesystem::exists(target)) {
-    throw Error(Errc::misuse, target.string() + ": exists already; copy to a new path");
-  }
   Options creating = options;
   creating.create_if_missing = true;
   creating.read_only = false;
   if (creating.page_size == 0) creating.page_size = state.store->facts().page_bytes;
+  if (!txn::create_file(target, creating)) {
+    throw Error(Errc::misuse, target.string() + ": exists already; copy to a new path");
+  }
   try {
     Database database(target, creating);
     copy_tables(source, database);

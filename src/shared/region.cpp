@@ -196,7 +196,17 @@ bool Region::close_to_others() {
   return true;
 }
 
-Region::~Region() = default;
+// Explicitly, and both at once: a child that was forked at a bad moment may hold copies of the
+// descriptors, and what one lock without the other looks like to a newcomer is a replaced file.
+Region::~Region() {
+  if (is_abandoned_) return;
+  try {
+    unlock_byte(file_.lock_descriptor(), kAttachedByte);
+    unlock_byte(data_.lock_descriptor(), kAttachedByte);
+  } catch (const std::exception&) {
+    // Closing the descriptors does the same.
+  }
+}
 
 Control& Region::control() const noexcept {
   return *reinterpret_cast<Control*>(file_.base() + kControlOffset);

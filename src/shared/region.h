@@ -49,7 +49,10 @@ class Region {
   int lock_descriptor() const noexcept { return file_.lock_descriptor(); }
 
   // In a forked child.
-  void abandon_after_fork() noexcept { file_.abandon_after_fork(); }
+  void abandon_after_fork() noexcept {
+    is_abandoned_ = true;
+    file_.abandon_after_fork();
+  }
 
  private:
   enum class Attempt { alone, joined, again, replaced_lock, replaced_data };
@@ -61,6 +64,7 @@ class Region {
   const storage::DataFile& data_;
   storage::RegionFile file_;
   bool alone_ = false;
+  bool is_abandoned_ = false;
   bool was_poisoned_ = false;
   bool was_missing_ = false;
 };

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "format/space_map.h"
+#include "txn/flush.h"
 #include "txn/meta_store.h"
 #include "txn/repair.h"
 #include "txn/seal.h"
@@ -274,7 +275,7 @@ Plan plan_for_visible(Store& store) {
 // A checkpoint under the writer lock from beginning to end. Failing before its meta was stored, it
 // leaves no trace.
 void run_exclusively(Store& store, Plan plan) {
-  const std::lock_guard flush_lock(store.flush_lock());
+  const FlushTurn turn(store);
   plan.is_exclusive = true;
   Checkpoint run(store, plan);
   run.capture();

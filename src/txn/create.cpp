@@ -21,6 +21,11 @@ std::uint64_t random_word() {
   return std::uint64_t{random()} << 32 | random();
 }
 
+[[noreturn]] void refuse_page_size(const std::filesystem::path& path, const Options& options) {
+  throw Error(Errc::misuse, path.string() + ": page size " + std::to_string(options.page_size) +
+                                " is not 4096, 8192, 16384, 32768 or 65536");
+}
+
 // The state of a database in which nothing has happened yet.
 format::Meta first_meta(std::uint32_t page_bytes) {
   const auto reserved_pages = static_cast<std::uint32_t>(format::kReservedBytes / page_bytes);
@@ -53,8 +58,11 @@ std::vector<std::byte> first_map(const format::Meta& meta) {
   return page;
 }
 
-// False when somebody else has created it meanwhile.
+}  // namespace
+
 bool create_file(const std::filesystem::path& path, const Options& options) {
+  if (options.page_size != 0 && !format::is_page_size(options.page_size))
+    refuse_page_size(path, options);
   const std::uint32_t page_bytes =
       options.page_size == 0 ? format::kPageBytesDefault : options.page_size;
   format::Meta metas[2];
@@ -79,13 +87,9 @@ bool create_file(const std::filesystem::path& path, const Options& options) {
   return storage::DataFile::create(path, image, options.allow_any_filesystem);
 }
 
-}  // namespace
-
 std::filesystem::path ensure_file(const std::filesystem::path& path, const Options& options) {
-  if (options.page_size != 0 && !format::is_page_size(options.page_size)) {
-    throw Error(Errc::misuse, path.string() + ": page size " + std::to_string(options.page_size) +
-                                  " is not 4096, 8192, 16384, 32768 or 65536");
-  }
+  if (options.page_size != 0 && !format::is_page_size(options.page_size))
+    refuse_page_size(path, options);
   for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
     std::error_code absent;
     const std::filesystem::path canonical = std::filesystem::canonical(path, absent);
@@ -94,7 +98,7 @@ std::filesystem::path ensure_file(const std::filesystem::path& path, const Optio
         options.read_only) {
       throw Error(Errc::io, path.string() + ": cannot open: " + absent.message());
     }
-    create_file(path, options);
+    static_cast<void>(create_file(path, options));  // by us or by somebody else meanwhile
   }
   throw Error(
       Errc::io,

@@ -2,6 +2,7 @@
 
 #include <quire/error.h>
 
+#include <chrono>
 #include <mutex>
 #include <vector>
 
@@ -12,7 +13,17 @@
 namespace quire::txn {
 namespace {
 
+constexpr std::chrono::milliseconds kLeaderPatience{100};
 constexpr std::chrono::microseconds kFollowerPause{5000};  // a lost wake-up costs no more than this
+
+// How long a follower believes that its leader is at work.
+class Deadline {
+ public:
+  bool is_over() const noexcept { return std::chrono::steady_clock::now() >= end_; }
+
+ private:
+  std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + kLeaderPatience;
+};
 
 // The extents that the records between two positions name, whoever committed them (rule 3). False
 // when a checkpoint has overtaken this flush and writers reuse that part of the ring: each record
@@ -99,13 +110,24 @@ void lead(Store& store) {
 
 }  // namespace
 
+FlushTurn::FlushTurn(Store& store) : lock_(store.flush_lock(), std::try_to_lock) {
+  const Deadline patience;
+  while (!lock_.owns_lock() && !patience.is_over()) {
+    const std::uint32_t event = store.control().flush_event.load();
+    shared::futex_wait(store.control().flush_event, event, kFollowerPause);
+    lock_.try_lock();
+  }
+}
+
 void flush_until(Store& store, Lsn target) {
   shared::Control& control = store.control();
+  const Deadline patience;
   for (;;) {
     const std::uint32_t event = control.flush_event.load();
     if (store.durable() >= target) return;
     store.require_healthy();
-    if (std::unique_lock leader(store.flush_lock(), std::try_to_lock); leader.owns_lock()) {
+    const std::unique_lock leader(store.flush_lock(), std::try_to_lock);
+    if (leader.owns_lock() || patience.is_over()) {
       lead(store);
     } else {
       shared::futex_wait(control.flush_event, event, kFollowerPause);

@@ -51,7 +51,7 @@ class Recovery {
     fill_control();
     rebuild_allocator();
     const log::Tail tail = scan_log();
-    if (meta_.clean == 1 && record_count_ == 0) return;
+    if (meta_.clean == 1 && record_count_ == 0 && !has_older_meta()) return;
     if (!store_.facts().may_be_written) {
       throw Error(Errc::wrong_version,
                   store_.name() + ": needs recovery by the newer version that wrote it");
@@ -103,6 +103,13 @@ class Recovery {
     pin_older_meta();
   }
 
+  // The other meta is valid and of another checkpoint: the one that ended this life did not get to
+  // it.
+  bool has_older_meta() const {
+    const format::Meta other = read_meta(store_.data(), 1 - slot_);
+    return format::judge(other) == format::MetaFault::none && other.txn != meta_.txn;
+  }
+
   // Calls `visit` for the runs of pages that a meta's space map says are in use.
   template <typename Visit>
   void for_each_map_run(const format::Meta& meta, Visit visit) {
@@ -137,8 +144,8 @@ class Recovery {
   // Until the checkpoint that ends recovery is durable, the older meta must stay usable: what only
   // it uses waits as freed at the newer one (rule 4).
   void pin_older_meta() {
+    if (!has_older_meta()) return;
     const format::Meta older = read_meta(store_.data(), 1 - slot_);
-    if (format::judge(older) != format::MetaFault::none || older.txn == meta_.txn) return;
     if (older.page_count > store_.allocator().file_pages()) return;
     pages::Allocator& allocator = store_.allocator();
     allocator.begin(TxnId{meta_.txn}, 0);

@@ -10,6 +10,10 @@
 
 namespace quire::txn {
 
+// Makes a database in which nothing has happened yet. False when the path exists already, as
+// whatever. Throws as ensure_file.
+[[nodiscard]] bool create_file(const std::filesystem::path& path, const Options& options);
+
 // The file's canonical path; created when missing and allowed. Throws Errc::io, no_space,
 // unsupported_filesystem, misuse (page size).
 std::filesystem::path ensure_file(const std::filesystem::path& path, const Options& options);

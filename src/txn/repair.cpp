@@ -4,6 +4,7 @@
 
 #include "format/record.h"
 #include "txn/checkpoint.h"
+#include "txn/flush.h"
 
 namespace quire::txn {
 
@@ -46,7 +47,7 @@ void erase_uncommitted_record(Store& store, bool writer_died) {
   const log::Ring ring = store.ring();
   const Lsn end = store.visible_state().log_end;
   if (!writer_died && !log::is_header_at(ring, end)) return;
-  const std::lock_guard flush_lock(store.flush_lock());
+  const FlushTurn turn(store);
   Lsn changed = log::erase_record(ring, end);
   // A predecessor may have died between erasing and flushing.
   if (writer_died) changed = std::max(changed, Lsn{end.value + sizeof(format::RecordHeader)});

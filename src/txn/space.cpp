@@ -112,7 +112,7 @@ void make_room(Store& store, const SpaceContext& context, std::uint64_t page_cou
 void make_run(Store& store, const SpaceContext& context, std::uint64_t page_count) {
   pages::Allocator& allocator = store.allocator();
   if (context.may_sweep) {
-    if (sweep(store, context.base) >= page_count && allocator.has_run(page_count)) return;
+    if (sweep(store, context.base) > 0 && allocator.has_run(page_count)) return;
     if (checkpoint_pins_much(store, context.base)) {
       checkpoint_by_writer(store);
       sweep(store, context.base);
