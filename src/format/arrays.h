@@ -51,7 +51,8 @@ inline std::uint32_t lower_bound_head(const std::byte* page, const std::uint32_t
 
 inline std::uint32_t hint_for(const std::uint32_t* heads, std::uint32_t count,
                               std::uint32_t hint_index) noexcept {
-  return count < kHintedCountMin ? 0 : heads[(hint_index + 1) * (count / kHintedCountMin)];
+  const std::uint32_t index = (hint_index + 1) * (count / kHintedCountMin);
+  return count < kHintedCountMin ? 0 : heads[index];
 }
 
 inline void store_hints(std::byte* page, const std::uint32_t* heads, std::uint32_t count) noexcept {
@@ -61,16 +62,16 @@ inline void store_hints(std::byte* page, const std::uint32_t* heads, std::uint32
 
 // Moves an array of `count` elements of `width` bytes from `from` to `to` >= `from`, leaving room
 // for one more before element `index`.
-inline void open_gap(std::byte* to, const std::byte* from, std::uint32_t width, std::uint32_t count,
-                     std::uint32_t index) noexcept {
+inline void open_gap(std::byte* to, const std::byte* from, std::size_t width, std::size_t count,
+                     std::size_t index) noexcept {
   std::memmove(to + (index + 1) * width, from + index * width, (count - index) * width);
   std::memmove(to, from, index * width);
 }
 
 // Moves an array of `count` elements of `width` bytes from `from` to `to` <= `from`, leaving
 // element `index` out.
-inline void close_gap(std::byte* to, const std::byte* from, std::uint32_t width,
-                      std::uint32_t count, std::uint32_t index) noexcept {
+inline void close_gap(std::byte* to, const std::byte* from, std::size_t width, std::size_t count,
+                      std::size_t index) noexcept {
   std::memmove(to, from, index * width);
   std::memmove(to + index * width, from + (index + 1) * width, (count - index - 1) * width);
 }

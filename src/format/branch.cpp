@@ -39,14 +39,14 @@ std::uint32_t store_separator(std::byte* page, const BranchArrays& arrays, std::
     store_le(page + tail, static_cast<std::uint16_t>(rest_bytes));
     separator.copy(prefix_bytes + 4, rest_bytes, reinterpret_cast<char*>(page + tail + 2));
   }
-  store_le(page + arrays.heads + index * 4, head_of_separator(separator, prefix_bytes));
-  store_le(page + arrays.tails + index * 2, static_cast<std::uint16_t>(tail));
+  store_le(page + arrays.head(index), head_of_separator(separator, prefix_bytes));
+  store_le(page + arrays.tail(index), static_cast<std::uint16_t>(tail));
   return heap_begin;
 }
 
 void store_child(std::byte* page, const BranchArrays& arrays, std::uint32_t index,
                  PagePtr child) noexcept {
-  std::memcpy(page + arrays.children + index * 8, &child, sizeof child);
+  std::memcpy(page + arrays.child(index), &child, sizeof child);
 }
 
 void store_hints(std::byte* page, const BranchArrays& arrays, std::uint32_t count) noexcept {

@@ -171,6 +171,10 @@ struct BranchArrays {
         tails(heads + count * 4),
         children((tails + count * 2 + 7) & ~7u),
         end(children + count * 8) {}
+
+  std::uint32_t head(std::uint32_t index) const noexcept { return heads + index * 4; }
+  std::uint32_t tail(std::uint32_t index) const noexcept { return tails + index * 2; }
+  std::uint32_t child(std::uint32_t index) const noexcept { return children + index * 8; }
 };
 
 inline BranchView::BranchView(const std::byte* page, std::uint32_t page_bytes)

@@ -17,7 +17,7 @@ std::uint32_t head_after(std::string_view key, std::uint32_t prefix_bytes) noexc
 
 void store_offset(std::byte* page, std::uint32_t count, std::uint32_t index,
                   std::uint32_t offset) noexcept {
-  store_le(page + kArraysOffset + count * 4 + index * 2, static_cast<std::uint16_t>(offset));
+  store_le(page + leaf_offset_at(count, index), static_cast<std::uint16_t>(offset));
 }
 
 void store_record(std::byte* at, const LeafEntry& entry) noexcept {
@@ -157,8 +157,7 @@ bool leaf_insert(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
   header.heap_begin -= record_bytes;
   header.heap_live += record_bytes;
   store_record(page + header.heap_begin, entry);
-  std::byte* offsets = page + kArraysOffset + count * 4;
-  open_gap(offsets + 4, offsets, 2, count, index);
+  open_gap(page + leaf_offset_at(count + 1, 0), page + leaf_offset_at(count, 0), 2, count, index);
   std::byte* heads = page + kArraysOffset;
   open_gap(heads, heads, 4, count, index);
   header.entry_count = static_cast<std::uint16_t>(count + 1);
@@ -212,8 +211,7 @@ void leaf_erase(std::byte* page, std::uint32_t page_bytes, std::uint32_t index) 
   header.entry_count = static_cast<std::uint16_t>(count - 1);
   std::byte* heads = page + kArraysOffset;
   close_gap(heads, heads, 4, count, index);
-  std::byte* offsets = page + kArraysOffset + count * 4;
-  close_gap(offsets - 4, offsets, 2, count, index);
+  close_gap(page + leaf_offset_at(count - 1, 0), page + leaf_offset_at(count, 0), 2, count, index);
   store_hints(page, heads_of(page), count - 1);
 }
 

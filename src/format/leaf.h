@@ -32,6 +32,11 @@ inline constexpr std::uint32_t kLeafSlotBytes = 6;    // head and offset
 inline constexpr std::uint32_t kLeafRecordBytes = 4;  // before key and value
 inline constexpr std::uint32_t kValueInExtent = 0x8000;
 
+// Where the offset of entry `index` stands in a leaf with `count` entries.
+inline constexpr std::uint32_t leaf_offset_at(std::uint32_t count, std::uint32_t index) noexcept {
+  return kArraysOffset + count * 4 + index * 2;
+}
+
 // One entry. When read from a page, both views point into it.
 struct LeafEntry {
   std::string_view key;
@@ -166,7 +171,7 @@ inline LeafView::LeafView(const std::byte* page, std::uint32_t page_bytes)
 inline std::uint32_t LeafView::record_offset(std::uint32_t index) const {
   if (index >= count_) [[unlikely]]
     damaged(page_, "leaf has fewer entries than its reader saw");
-  return load_le<std::uint16_t>(page_ + kArraysOffset + count_ * 4 + index * 2);
+  return load_le<std::uint16_t>(page_ + leaf_offset_at(count_, index));
 }
 
 inline LeafEntry LeafView::entry(std::uint32_t index) const {

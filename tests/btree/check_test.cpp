@@ -226,6 +226,11 @@ TEST(CheckTree, FindsARootWithASingleChild) {
   const Findings findings = store.check(tree);
   EXPECT_EQ(findings.faults.size(), 1u);
   EXPECT_TRUE(has_fault(findings, "a root with a single child"));
+  for (const std::uint32_t at :
+       {format::BranchArrays(1, 0).heads, format::BranchArrays(1, 0).tails}) {
+    const Damaged damaged(store, root.page, at, "x");
+    EXPECT_TRUE(has_fault(store.check(tree), "the first child has a separator"));
+  }
   const format::BranchArrays arrays(1, 2);
   std::memcpy(page + arrays.children, page + format::BranchArrays(1, 0).children, sizeof(PagePtr));
   format::header_of(page).prefix_bytes = 2;

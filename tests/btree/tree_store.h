@@ -91,6 +91,7 @@ class TreeStore {
 
   // A transaction is always open; this ends it and begins the next.
   void commit() {
+    allocator_->retire_spare();
     deferred_tail_ = allocator_->deferred_tail();
     allocator_->end();
     begin();

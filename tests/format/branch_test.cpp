@@ -52,9 +52,9 @@ void expect_equal(const PageBuffer& page, const Model& model) {
     ++index;
   }
   ASSERT_EQ(branch.heap_live(), live);
+  const auto* hints = reinterpret_cast<const std::uint32_t*>(page.get() + kHintsOffset);
   for (std::uint32_t i = 0; i < kHintCount; ++i) {
-    ASSERT_EQ(load_le<std::uint32_t>(page.get() + kHintsOffset + i * 4),
-              branch.count() < 17 ? 0 : branch.head((i + 1) * (branch.count() / 17)));
+    ASSERT_EQ(hints[i], branch.count() < 17 ? 0 : branch.head((i + 1) * (branch.count() / 17)));
   }
 }
 
@@ -330,7 +330,7 @@ TEST(DamagedBranch, HasASeparatorLongerThanAnyKey) {
   branch_insert(page.get(), page.size(), 2, stem + std::string(900, 'y'), {3, 3});
   const BranchArrays arrays(3, 1000);
   header_of(page.get()).heap_begin = 2048;
-  store_le(page.get() + arrays.tails + 4, std::uint16_t{2048});
+  store_le(page.get() + arrays.tail(2), std::uint16_t{2048});
   store_le(page.get() + 2048, std::uint16_t{938});
   const BranchView branch(page.get(), page.size());
   EXPECT_EQ(text(branch.separator(2)).size(), key_bytes_max(4096));

@@ -36,10 +36,9 @@ void expect_equal(const PageBuffer& page, const Model& model) {
     ++index;
   }
   ASSERT_EQ(leaf.heap_live(), live);
+  const auto* hints = reinterpret_cast<const std::uint32_t*>(page.get() + kHintsOffset);
   for (std::uint32_t i = 0; i < kHintCount; ++i) {
-    const auto* heads = reinterpret_cast<const std::uint32_t*>(page.get() + kArraysOffset);
-    ASSERT_EQ(load_le<std::uint32_t>(page.get() + kHintsOffset + i * 4),
-              leaf.count() < 17 ? 0 : heads[(i + 1) * (leaf.count() / 17)]);
+    ASSERT_EQ(hints[i], leaf.count() < 17 ? 0 : leaf.head((i + 1) * (leaf.count() / 17)));
   }
 }
 

@@ -44,7 +44,7 @@ class NastyKeys {
  private:
   const std::string& stem() { return stems_[random_.below(4)]; }
 
-  std::string limited(std::string key) const { return key.substr(0, max_); }
+  std::string limited(const std::string& key) const { return key.substr(0, max_); }
 
   std::string bytes(std::uint64_t size, std::uint64_t letters) {
     std::string all(size, '\0');

@@ -27,7 +27,8 @@ class PageBuffer {
     return *this;
   }
 
-  std::byte* get() const noexcept { return bytes_.get(); }
+  std::byte* get() noexcept { return bytes_.get(); }
+  const std::byte* get() const noexcept { return bytes_.get(); }
   std::uint32_t size() const noexcept { return size_; }
 
  private:
