@@ -43,7 +43,11 @@ inline Entries awkward_entries() {
                      {"#table", "end 3"},
                      {"gr\xc3\xbc\xc3\x9f", "\xe2\x82\xac \xf0\x9f\x98\x80"},
                      {"c1 \xc2\x9b", "del \x7f, esc \x1b[31m"},
-                     {"overlong \xc0\x80", "surrogate \xed\xa0\x80, beyond \xf4\x90\x80\x80"},
+                     {"overlong two", "\xc0\x80"},
+                     {"overlong three", "\xe0\x80\x80"},
+                     {"overlong four", "\xf0\x80\x80\x80"},
+                     {"surrogate", "\xed\xa0\x80"},
+                     {"beyond Unicode", "\xf4\x90\x80\x80"},
                      {"cut \xe2\x82", "stray \x80 \xff"},
                      {"ends in \r", "ends in \r"}};
   for (int byte = 0; byte < 256; ++byte) {
