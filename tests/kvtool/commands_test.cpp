@@ -51,10 +51,15 @@ TEST_F(Put, TakesHexadecimal) {
   EXPECT_EQ(done({"get", file_, "--hex", "00ff"}), "\n");
 }
 
-TEST_F(Put, CommitsRelaxedWhenTold) {
-  done({"put", file_, "ada", "Lovelace", "--sync", "relaxed"});
-  done({"put", file_, "alan", "Turing", "--sync", "full"});
-  EXPECT_EQ(stored(file_), (Entries{{"ada", "Lovelace"}, {"alan", "Turing"}}));
+TEST_F(Put, WaitsForTheDiskUnlessTold) {
+  const Database database(file_);  // the last to close the file would flush it
+  done({"put", file_, "ada", "Lovelace", "--sync", "full"});
+  const std::uint64_t durable = stat(database).durable_lsn;
+  done({"put", file_, "alan", "Turing", "--sync", "relaxed"});
+  EXPECT_EQ(stat(database).durable_lsn, durable);
+  done({"put", file_, "grace", "Hopper"});
+  EXPECT_GT(stat(database).durable_lsn, durable);
+  EXPECT_EQ(stored(file_), (Entries{{"ada", "Lovelace"}, {"alan", "Turing"}, {"grace", "Hopper"}}));
 }
 
 TEST_F(Put, ChoosesThePageSizeOfANewFile) {
