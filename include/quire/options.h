@@ -1,6 +1,9 @@
 // How a database is opened. Every default works.
 #pragma once
 
+#include <quire/export.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -15,6 +18,13 @@ enum class Durability : std::uint8_t {
   relaxed  // returns when the commit is visible: survives a killed process; a power cut may undo
            // the newest ones
 };
+
+// Limits. The longest key for a page size, in bytes: 1942 at 4096, 3990 at 8192, 8086 at 16384,
+// 16278 at 32768, 32662 at 65536. Keys may be empty; values may be empty and as large as the file
+// can grow.
+QUIRE_API std::size_t key_bytes_max(std::uint32_t page_size_bytes) noexcept;
+inline constexpr std::size_t kTableNameBytesMax = 255;
+inline constexpr std::size_t kTableCountMax = 32000;  // named tables
 
 // Designated initialisers read well: `Database db{"file", {.create_if_missing = false}}`.
 struct Options {

@@ -83,11 +83,4 @@ class QUIRE_API Table : public TableView {
   Table() noexcept = default;
 };
 
-// The longest key for a page size, in bytes: 1942 at 4096, 3990 at 8192, 8086 at 16384, 16278 at
-// 32768, 32662 at 65536. Keys may be empty; values may be empty and as large as the file can grow;
-// `kTableNameBytesMax` bytes name a table and `kTableCountMax` named tables fit a database.
-inline constexpr std::size_t kTableNameBytesMax = 255;
-inline constexpr std::size_t kTableCountMax = 32000;
-QUIRE_API std::size_t key_bytes_max(std::uint32_t page_size_bytes) noexcept;
-
 }  // namespace quire

@@ -2,11 +2,13 @@
 // everything to its successor; this class is one process's hold on it.
 //
 // Four tables, laid out by the shared module and backed as far as they are used:
-//   bitmap    one bit per page: in use by the newest transaction, by the running one, or waiting in
-//   a deferred free areas     per 32,768 pages the number of clear bits: a hint that may be stale
-//   only after a death deferred  ring of runs that committed transactions no longer use but
-//   snapshots may: {run, birth, freed} undo      runs taken by the running transaction, named by
-//   its id; a run is on it before its bits are set
+//
+//   bitmap    one bit per page: in use by the newest transaction, by the running one, or waiting
+//             in a deferred free
+//   areas     per 32,768 pages the number of clear bits: stale only after a death
+//   deferred  ring of runs that committed transactions no longer use but snapshots may
+//   undo      runs taken by the running transaction, named by its id; a run is on it before its
+//             bits are set
 //
 // Threads: the holder of the writer lock only, except where noted.
 #pragma once
@@ -79,14 +81,14 @@ class Allocator {
   explicit Allocator(const AllocatorTables& tables) noexcept;
 
   // --- set-up, alone
-  // -----------------------------------------------------------------------------------------------
+
   // Everything free in a file of `file_pages`. Throws Errc::no_space.
   void reset(std::uint64_t file_pages);
   void mark_used(PageRun run);  // run within file_pages
   void recount();               // areas, free_pages and lowest_free from the bitmap
 
   // --- one transaction
-  // ---------------------------------------------------------------------------------------------
+
   // Starts the undo list of `txn`; frees are appended at `deferred_tail`, the tail that the newest
   // state names.
   void begin(TxnId txn, std::uint64_t deferred_tail);
@@ -122,7 +124,7 @@ class Allocator {
   std::uint64_t sweep(std::uint64_t committed_tail, const ReusePins& pins);
 
   // --- checkpoints
-  // ---------------------------------------------------------------------------------------------------
+
   // Like allocate_run, but for a checkpoint: the run belongs to no transaction. `announce(run)` is
   // called before any bit is set; it must store the run where a successor finds it.
   template <typename Announce>
@@ -143,13 +145,13 @@ class Allocator {
   }
 
   // --- death and rollback (rule 12)
-  // -------------------------------------------------------------------------------- Finishes an
-  // interrupted release, then takes back what a transaction above `visible` has allocated.
-  // Idempotent.
+
+  // Finishes an interrupted release, then takes back what a transaction above `visible` has
+  // allocated. Idempotent.
   void repair(TxnId visible);
 
   // --- looking (any thread that holds the writer lock)
-  // --------------------------------------------------------------
+
   bool is_used(PageId page) const noexcept;
   std::span<const std::atomic<std::uint64_t>> bitmap_words() const noexcept;
   std::uint64_t deferred_pages(std::uint64_t tail) const;  // in deferred frees before `tail`

@@ -121,7 +121,6 @@ struct alignas(64) ReaderSlot {
 static_assert(sizeof(ReaderSlot) == 64);
 
 // --- offsets
-// -----------------------------------------------------------------------------------------------------------
 inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 inline constexpr std::uint64_t kControlOffset = 4096;
 inline constexpr std::uint64_t kAllocatorControlOffset = 8192;
@@ -155,7 +154,6 @@ static_assert(kBitmapOffset + kPageCapacity / 8 <= kUndoOffset);
 static_assert(kUndoOffset + kUndoCapacity * 8 <= kDeferredOffset);
 
 // --- bytes that carry locks
-// ----------------------------------------------------------------------------------------------
 // Data file and lock file: held shared while attached, exclusively while initialising or closing as
 // the last.
 inline constexpr std::uint64_t kAttachedByte = std::uint64_t{1} << 62;

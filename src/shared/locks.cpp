@@ -32,6 +32,22 @@ bool ByteMutex::try_lock() {
   return locked;
 }
 
+void ByteMutex::lock_for(std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds kPause{1};
+  threads_.lock();
+  try {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (
+        !storage::try_lock_byte(region_.lock_descriptor(), byte_, storage::LockMode::exclusive) &&
+        std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(kPause);
+    }
+  } catch (...) {
+    threads_.unlock();
+    throw;
+  }
+}
+
 void ByteMutex::unlock() {
   storage::unlock_byte(region_.lock_descriptor(), byte_);
   threads_.unlock();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <thread>
@@ -18,6 +19,10 @@ class ByteMutex {
   void lock();
   bool try_lock();
   void unlock();
+
+  // Waits for the threads of this process as long as it takes, but for other processes only so
+  // long, and then goes on without their consent.
+  void lock_for(std::chrono::milliseconds patience);
 
  private:
   const Region& region_;

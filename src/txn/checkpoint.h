@@ -1,11 +1,12 @@
 // Checkpoints: the tree pages of one commit, made durable and named by both metas, so that recovery
 // starts there.
 //
-//   none ── capture ──► sealing ── flush of everything returned 0 ──► meta_stored ── both metas
-//   durable ──► releasing
-//    ▲                     │ died or failed: abandoned                      │ died: completed │
-//    └─────────────────────┴────────────────────────────────────────────────┴── a writer released
-//    the rest ◄───┘
+//   none ──► sealing      capture: K pinned, space map taken; then checksums and the flush of all
+//            meta_stored  one meta, flush, the other meta, flush
+//            releasing    K is the checkpoint; a writer releases what only the old metas named
+//            none
+//
+// Dying or failing in sealing, it is abandoned; dying in meta_stored, it is completed (rule 13).
 //
 // Locks: capture needs the writer lock and the checkpoint lock; the rest only the checkpoint lock,
 // so that writers go on meanwhile, unless the checkpoint changes the log or is itself a commit.

@@ -16,15 +16,6 @@ namespace {
 constexpr std::chrono::milliseconds kLeaderPatience{100};
 constexpr std::chrono::microseconds kFollowerPause{5000};  // a lost wake-up costs no more than this
 
-// How long a follower believes that its leader is at work.
-class Deadline {
- public:
-  bool is_over() const noexcept { return std::chrono::steady_clock::now() >= end_; }
-
- private:
-  std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + kLeaderPatience;
-};
-
 // The extents that the records between two positions name, whoever committed them (rule 3). False
 // when a checkpoint has overtaken this flush and writers reuse that part of the ring: each record
 // is verified after it was read.
@@ -110,27 +101,24 @@ void lead(Store& store) {
 
 }  // namespace
 
-FlushTurn::FlushTurn(Store& store) : lock_(store.flush_lock(), std::try_to_lock) {
-  const Deadline patience;
-  while (!lock_.owns_lock() && !patience.is_over()) {
-    const std::uint32_t event = store.control().flush_event.load();
-    shared::futex_wait(store.control().flush_event, event, kFollowerPause);
-    lock_.try_lock();
-  }
-}
+FlushTurn::FlushTurn(Store& store) : store_(store) { store.flush_lock().lock_for(kLeaderPatience); }
+
+FlushTurn::~FlushTurn() { store_.flush_lock().unlock(); }
 
 void flush_until(Store& store, Lsn target) {
   shared::Control& control = store.control();
-  const Deadline patience;
+  const auto patience_ends = std::chrono::steady_clock::now() + kLeaderPatience;
   for (;;) {
     const std::uint32_t event = control.flush_event.load();
     if (store.durable() >= target) return;
     store.require_healthy();
-    const std::unique_lock leader(store.flush_lock(), std::try_to_lock);
-    if (leader.owns_lock() || patience.is_over()) {
+    if (const std::unique_lock leader(store.flush_lock(), std::try_to_lock); leader.owns_lock()) {
       lead(store);
-    } else {
+    } else if (std::chrono::steady_clock::now() < patience_ends) {
       shared::futex_wait(control.flush_event, event, kFollowerPause);
+    } else {
+      const FlushTurn turn(store);
+      lead(store);
     }
   }
 }

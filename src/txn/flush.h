@@ -1,21 +1,23 @@
 // Making commits durable: one flush of the log, led by whoever comes first, covers everybody's.
 #pragma once
 
-#include <mutex>
-
 #include "txn/store.h"
 
 namespace quire::txn {
 
-// The flush lock for a scope; not for ever: a leader that was stopped must stall nobody, so after
-// 100 ms the scope is entered without it (two leaders are harmless: they flush the same and raise
-// the same).
+// The flush lock for a scope. Another process is waited for 100 ms only: a leader that was stopped
+// must stall nobody, and two leaders are harmless, because they flush the same and raise the same.
+// Inside a process flushes stay one after the other, or one would take the error of another (rule
+// 6).
 class FlushTurn {
  public:
   explicit FlushTurn(Store& store);
+  ~FlushTurn();
+  FlushTurn(const FlushTurn&) = delete;
+  FlushTurn& operator=(const FlushTurn&) = delete;
 
  private:
-  std::unique_lock<shared::ByteMutex> lock_;
+  Store& store_;
 };
 
 // Returns when the log is durable up to `target` and what it covers is published (rules 3, 6, 10).

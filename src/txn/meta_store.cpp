@@ -52,15 +52,16 @@ void update_log_end(Store& store, const format::Meta& meta) {
 void make_current(Store& store, const format::Meta& meta) {
   shared::Control& control = store.control();
   if (control.checkpoint.holds_writer_lock.load() == 1) raise(control.visible, meta.txn);
+  // P and D first: a flush that is under way then finds nothing left to do and looks at no log.
+  raise(control.published, meta.txn);
+  raise(control.durable, meta.log_start);
   update_log_end(store, meta);
+  control.log_start.store(meta.log_start, std::memory_order_release);
   control.epoch.store(meta.epoch, std::memory_order_release);
   control.log_run.store(shared::pack_run({meta.log.first_page, meta.log.page_count}),
                         std::memory_order_release);
   control.clean.store(meta.clean, std::memory_order_release);
   control.checkpoint.current.store(meta.txn, std::memory_order_release);
-  control.log_start.store(meta.log_start, std::memory_order_release);
-  raise(control.published, meta.txn);
-  raise(control.durable, meta.log_start);
   control.checkpoint.pending.store(0, std::memory_order_release);
   for (auto& place : control.checkpoint.acquired) place.store(0, std::memory_order_release);
   control.checkpoint.stage.store(CheckpointStage::releasing, std::memory_order_release);

@@ -1,7 +1,6 @@
 #include "txn/transaction.h"
 
 #include <quire/error.h>
-#include <quire/table.h>
 
 #include <algorithm>
 
