@@ -1,6 +1,7 @@
 // What fork leaves in the child: handles that refuse, and a parent unharmed.
 #include <quire/quire.h>
 
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -108,19 +109,22 @@ TEST_F(AfterFork, AChildThatOutlivesTheParentHoldsNothing) {
     const Snapshot held = db.snapshot();
     Transaction tx = db.begin();
     advance(tx);
-    if (::fork() == 0) {
+    const ::pid_t grandchild = ::fork();
+    if (grandchild == 0) {
       ::pause();
       ::_exit(0);
     }
-    link.send(1);
+    link.send(static_cast<std::uint64_t>(grandchild));
     link.receive();
   }};
-  ASSERT_TRUE(grandchildren.receive().has_value());
+  const auto grandchild = grandchildren.receive();
+  ASSERT_TRUE(grandchild.has_value());
   grandchildren.kill();
   Database db{file_};
   EXPECT_EQ(stat(db).process_count, 1u);
   EXPECT_EQ(stat(db).reader_count, 0u);
   EXPECT_EQ(advance(db), 1u);
+  ::kill(static_cast<::pid_t>(*grandchild), SIGKILL);
 }
 
 TEST_F(AfterFork, ManyChildrenOpenAnewAndCommit) {
