@@ -72,7 +72,7 @@ class QUIRE_API Table : public TableView {
   // Inserts unless the key is there: then false, and nothing changes.
   bool insert(Bytes key, Bytes value);
 
-  // False when the key was absent.
+  // False when the key was absent. A table without entries stays until it is dropped.
   bool erase(Bytes key);
 
   // Removes all entries; the table stays. Reads every page of it once.
