@@ -29,7 +29,8 @@ std::unique_ptr<WriterHold> settled(Store& store, std::unique_ptr<WriterHold> ho
 }  // namespace
 
 Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold)
-    : Transaction(store, settled(store, std::move(hold)), TxnId{store.visible().value + 1}) {}
+    // Braces: settling comes before `visible` is read.
+    : Transaction{store, settled(store, std::move(hold)), TxnId{store.visible().value + 1}} {}
 
 Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn)
     : store_(store),
