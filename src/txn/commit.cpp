@@ -1,10 +1,9 @@
 // How a transaction becomes everybody's. In the order of the rules:
 //
 //   1  the changed tables' roots go into the catalogue, by copy-on-write like everything else
-//   2  the record goes to the end of the log, the state record into its slot: void until named by
-//   `visible` 3  visible = txn: the commit point (rule 11); the writer lock is released 4  full:
-//   the log is flushed, by us or by somebody else for us, and P and D pass this commit (rules 3,
-//   10)
+//   2  the record goes to the end of the log, the state record into its slot: void until named
+//   3  visible = txn: the commit point (rule 11); the writer lock is released
+//   4  full: the log is flushed, by us or by somebody else for us; P and D pass this commit
 //
 // A transaction too large for a record is committed by a checkpoint instead.
 #include <quire/error.h>
