@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/test_points.h"
 
 namespace quire::log {
 namespace {
@@ -34,7 +35,7 @@ const RecordHeader* header_at(const Ring& ring, std::uint64_t position) noexcept
   const std::uint64_t rest = ring.size_bytes - offset;
   if (rest < sizeof(RecordHeader)) return nullptr;
   const auto* record = reinterpret_cast<const RecordHeader*>(ring.read + offset);
-  if (record->lsn != position) return nullptr;
+  if (record->lsn != position && !sabotaged("record_of_an_earlier_lap_accepted")) return nullptr;
   if (record->total_bytes < sizeof(RecordHeader) || record->total_bytes > rest) return nullptr;
   if (record->total_bytes % format::kRecordAlignment != 0) return nullptr;
   if (record->payload_bytes > record->total_bytes - sizeof(RecordHeader)) return nullptr;
@@ -55,7 +56,9 @@ Tail store(const Ring& ring, const Tail& tail, RecordHeader header,
   header.payload_bytes = static_cast<std::uint32_t>(payload.size());
   header.checksum = 0;
   std::memcpy(target, &header, sizeof header);
+  crash_point("log: header stored");
   if (!payload.empty()) std::memcpy(target + sizeof header, payload.data(), payload.size());
+  crash_point("log: payload stored");
   auto* stored = reinterpret_cast<RecordHeader*>(target);
   stored->checksum = format::record_checksum(target, payload.size(), ring.seed);
   return {Lsn{tail.end.value + total}, stored->checksum};
@@ -78,6 +81,7 @@ Tail append(const Ring& ring, const Tail& tail, const RecordHeader& header,
     RecordHeader pad = header;
     pad.flags = format::kRecordPad;
     at = store(ring, at, pad, {}, ring.size_bytes - at.end.value % ring.size_bytes);
+    crash_point("log: pad stored");
   }
   const std::uint64_t offset = at.end.value % ring.size_bytes;
   QUIRE_ASSERT(fits_before_end(ring, offset, payload.size()));
@@ -107,10 +111,16 @@ Scanner::Scanner(const Ring& ring, const Tail& from, std::uint32_t epoch, TxnId 
 
 const RecordHeader* Scanner::proven_record() const noexcept {
   const RecordHeader* record = header_at(ring_, tail_.end.value);
-  if (record == nullptr || record->epoch != epoch_ || record->chain != tail_.chain) return nullptr;
+  if (record == nullptr) return nullptr;
+  const bool is_chained =
+      record->epoch == epoch_ && record->chain == tail_.chain && record->previous_txn == txn_.value;
+  if (!is_chained && !sabotaged("log_chain_not_checked") &&
+      !sabotaged("record_of_an_earlier_lap_accepted"))
+    return nullptr;
   if (tail_.end.value + record->total_bytes > limit_) return nullptr;
-  if (record->previous_txn != txn_.value) return nullptr;
-  if (record->checksum != checksum_of(record, ring_.seed)) return nullptr;
+  if (record->checksum != checksum_of(record, ring_.seed) &&
+      !sabotaged("record_checksum_not_checked"))
+    return nullptr;
   return record;
 }
 

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/assert.h"
+#include "base/test_points.h"
 
 namespace quire::pages {
 namespace {
@@ -41,9 +42,21 @@ void for_words(PageRun run, Change change) {
   }
 }
 
+// A mistake for tests to find: right until ids pass 2^32.
+[[maybe_unused]] bool may_reuse_by_half_births(const DeferredFree& entry, const ReusePins& reuse) {
+  const auto half = [](std::uint64_t id) { return static_cast<std::uint32_t>(id); };
+  if (half(entry.freed) > half(reuse.published.value)) return false;
+  return std::none_of(reuse.pins.begin(), reuse.pins.end(), [&](TxnId pin) {
+    return half(pin.value) >= half(entry.birth) && half(pin.value) < half(entry.freed);
+  });
+}
+
 bool may_reuse(const DeferredFree& entry, const ReusePins& reuse) noexcept {
-  if (TxnId{entry.freed} > reuse.published) return false;
-  if (entry.is_extent != 0 && TxnId{entry.birth} > reuse.checkpoint) return false;
+  if (sabotaged("birth_of_32_bits_used_for_reuse")) return may_reuse_by_half_births(entry, reuse);
+  if (TxnId{entry.freed} > reuse.published && !sabotaged("reuse_by_pins_alone")) return false;
+  if (entry.is_extent != 0 && TxnId{entry.birth} > reuse.checkpoint &&
+      !sabotaged("extent_reused_before_a_checkpoint"))
+    return false;
   const auto pin = std::lower_bound(reuse.pins.begin(), reuse.pins.end(), TxnId{entry.birth});
   return pin == reuse.pins.end() || *pin >= TxnId{entry.freed};
 }
@@ -133,6 +146,7 @@ PageId Allocator::allocate() {
   QUIRE_ASSERT(page.has_value());
   const PageRun run{*page, 1};
   record_undo(run);
+  crash_point("allocate: on the undo list");
   set_bits(run);
   control_.lowest_free.store(page->value + std::uint64_t{1}, kRelaxed);
   return *page;
@@ -144,6 +158,7 @@ std::optional<PageId> Allocator::allocate_run(std::uint32_t page_count) {
   if (!first) return std::nullopt;
   const PageRun run{*first, page_count};
   record_undo(run);
+  crash_point("allocate: run on the undo list");
   set_bits(run);
   return first;
 }
@@ -223,6 +238,7 @@ void Allocator::free_later(PageRun run, TxnId birth, bool is_extent) {
   deferred(deferred_tail_) = {run.first.value, run.page_count, birth.value, txn_.value,
                               is_extent ? std::uint64_t{1} : std::uint64_t{0}};
   ++deferred_tail_;
+  crash_point("free: deferred");
 }
 
 bool Allocator::has_deferred_room(std::uint64_t count) {
@@ -250,6 +266,7 @@ bool Allocator::enlarge_deferred() {
     if ((index & size) != 0)
       deferred_places()[index & (size * 2 - 1)] = deferred_places()[index & (size - 1)];
   }
+  crash_point("free: ring copied");
   control_.deferred_size.store(size * 2, kRelease);
   return true;
 }
@@ -290,9 +307,12 @@ std::uint64_t Allocator::sweep(std::uint64_t committed_tail, const ReusePins& re
   for (std::uint64_t index = head; index < committed_tail; ++index) {
     DeferredFree& entry = deferred(index);
     if (entry.page_count == 0 || !may_reuse(entry, reuse)) continue;
-    control_.sweep.store(index + 1, kRelease);
+    if (!sabotaged("sweep_without_its_mark")) control_.sweep.store(index + 1, kRelease);
+    crash_point("sweep: entry marked");
     released += clear_bits({PageId{entry.first_page}, entry.page_count});
+    crash_point("sweep: bits cleared");
     std::atomic_ref(entry.page_count).store(0, kRelease);
+    crash_point("sweep: entry emptied");
     control_.sweep.store(0, kRelease);
   }
   std::uint64_t new_head = head;
@@ -308,7 +328,7 @@ void Allocator::repair(TxnId visible) {
     std::atomic_ref(entry.page_count).store(0, kRelease);
     control_.sweep.store(0, kRelease);
   }
-  if (TxnId{control_.undo_txn.load(kRelaxed)} > visible) {
+  if (TxnId{control_.undo_txn.load(kRelaxed)} > visible || sabotaged("undo_list_without_its_id")) {
     const std::uint64_t count = control_.undo_count.load(kRelaxed);
     for (std::uint64_t index = 0; index < count; ++index) clear_bits(undo()[index]);
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/test_points.h"
 #include "format/checksum.h"
 
 namespace quire::pages {
@@ -41,6 +42,7 @@ std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
   header->checksum = 0;
   header->birth = txn_.value;
   header->page = copy.value;
+  crash_point("page: copied");
   allocator_.free_later({PageId{pointer.page}, 1}, birth, false);
   pointer = format::pointer_to(copy, txn_);
   return target;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/test_points.h"
 #include "storage/byte_lock.h"
 
 namespace quire::shared {
@@ -59,6 +60,7 @@ Readers::Readers(Region& region) : region_(region) {
   const std::uint32_t needed = (process_ / kSlotStep + 1) * kSlotStep;
   region_.file().ensure(kProcessSlotsOffset, needed * sizeof(ProcessSlot));
   raise(region_.control().process_slot_count, process_ + 1);
+  crash_point("attach: process slot taken");
   clear_slots_of(process_);
   introduce();
 }
@@ -101,9 +103,17 @@ TxnId Readers::move_on(std::uint32_t slot) noexcept {
   ReaderSlot& reader = region_.reader(slot);
   std::uint64_t pinned = published.load(std::memory_order_acquire);
   for (;;) {
+    if (sabotaged("reader_fence_removed")) {
+      // What the processor may then do: the load comes before the store.
+      crash_point("reader: published read");
+      reader.txn.store(pinned, std::memory_order_relaxed);
+      return TxnId{pinned};
+    }
     // Both sequentially consistent: a sweep that misses the store has read its P before it, so the
     // load would differ.
+    crash_point("reader: published read");
     reader.txn.store(pinned, std::memory_order_seq_cst);
+    crash_point("reader: slot stored");
     const std::uint64_t again = published.load(std::memory_order_seq_cst);
     if (again == pinned) return TxnId{pinned};
     pinned = again;
@@ -138,6 +148,7 @@ std::uint32_t Readers::claim() {
       raise(count, limit);
     }
     if (try_claim(index)) {
+      crash_point("reader: slot claimed");
       ++owned_count_;
       return index;
     }
@@ -160,6 +171,7 @@ void Readers::clear_slots_of(std::uint32_t process) noexcept {
     std::uint64_t owner = slot.owner.load();
     if (is_free(owner) || process_of(owner) != process) continue;
     slot.txn.store(0, std::memory_order_release);
+    crash_point("reader: dead slot emptied");
     slot.owner.compare_exchange_strong(owner, freed_word(owner));
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/test_points.h"
 #include "storage/file_calls.h"
 #include "storage/mapping.h"
 #include "storage/system.h"
@@ -210,6 +211,7 @@ std::error_code DataFile::grow(std::uint64_t size_bytes) {
   }
   if (before >= size_bytes) return state_->flush_growth();
   if (allocate(state_->growth, 0, before, size_bytes - before, action, state_->path)) {
+    if (sabotaged("growth_without_flush")) return {};
     return state_->flush_growth(before, size_bytes - before);
   }
   // Only beyond the old end, where nothing can be overwritten. Zeros that an earlier grower wrote

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/assert.h"
+#include "base/test_points.h"
 #include "format/space_map.h"
 #include "txn/flush.h"
 #include "txn/meta_store.h"
@@ -58,6 +59,7 @@ void give_back_list(
 void abandon(Store& store) {
   CheckpointWords& words = store.control().checkpoint;
   give_back_list(store, words.acquired);
+  crash_point("checkpoint: acquired runs given back");
   clear_list(words.replaced);
   words.pending.store(0, std::memory_order_release);
   words.stage.store(CheckpointStage::none, std::memory_order_release);
@@ -66,6 +68,7 @@ void abandon(Store& store) {
 void release_replaced(Store& store) {
   CheckpointWords& words = store.control().checkpoint;
   give_back_list(store, words.replaced);
+  crash_point("checkpoint: replaced runs given back");
   words.stage.store(CheckpointStage::none, std::memory_order_release);
 }
 
@@ -123,14 +126,18 @@ class Checkpoint {
     words_.holds_writer_lock.store(plan_.is_exclusive ? 1 : 0, std::memory_order_release);
     words_.pending.store(plan_.txn.value, std::memory_order_release);
     words_.stage.store(CheckpointStage::sealing, std::memory_order_release);
+    crash_point("checkpoint: pinned");
     try {
       const format::MetaChoice newest = store_.read_metas();
       first_slot_ = 1 - newest.slot;
       meta_ = newest.meta;
       fill_meta();
       if (plan_.is_exclusive) move_log_if_small();
+      crash_point("checkpoint: log placed");
       place_map();
+      crash_point("checkpoint: map placed");
       fill_map();
+      crash_point("checkpoint: captured");
     } catch (...) {
       abandon(store_);
       throw;
@@ -143,9 +150,15 @@ class Checkpoint {
     if (intent != 0) redirty_file(store_);
     seal(store_, plan_.state, store_.checkpointed());
     seal_map();
-    if (const auto error = store_.data().flush_all()) store_.poison(error, "flushing a checkpoint");
+    crash_point("checkpoint: sealed");
+    if (!sabotaged("meta_stored_before_the_flush")) {
+      if (const auto error = store_.data().flush_all())
+        store_.poison(error, "flushing a checkpoint");
+    }
+    crash_point("checkpoint: flushed");
     store_.require_healthy();
     announce_meta(store_, meta_, first_slot_);
+    crash_point("checkpoint: meta announced");
     complete_checkpoint(store_);
     store_.control().checkpoint_intent.store(0);
   }
@@ -257,7 +270,9 @@ class Checkpoint {
 void settle_locked(Store& store) {
   const CheckpointStage stage = store.control().checkpoint.stage.load(std::memory_order_acquire);
   if (stage == CheckpointStage::sealing) abandon(store);
-  if (stage == CheckpointStage::meta_stored) {
+  if (stage == CheckpointStage::meta_stored && sabotaged("stored_meta_abandoned")) {
+    abandon(store);
+  } else if (stage == CheckpointStage::meta_stored) {
     store.require_healthy();
     complete_checkpoint(store);
   }

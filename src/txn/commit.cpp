@@ -11,6 +11,7 @@
 #include <mutex>
 
 #include "base/assert.h"
+#include "base/test_points.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
 #include "txn/meta_store.h"
@@ -46,8 +47,12 @@ void Transaction::commit(Durability durability) {
     throw;
   }
   store_.allocator().end();
+  crash_point("commit: transaction ended");
   hold_.reset();
-  if (durability == Durability::full) {
+  crash_point("commit: writer lock released");
+  if (sabotaged("acknowledged_before_the_flush")) {
+    raise(store_.control().published, txn_.value);
+  } else if (durability == Durability::full) {
     flush_until(store_, state_.log_end);
   } else if (store_.require_healthy(); store_.published() >= base_.newest_full) {
     raise(store_.control().published, txn_.value);
@@ -97,7 +102,8 @@ bool Transaction::fits_log() const noexcept {
 }
 
 void Transaction::commit_by_record(Durability durability) {
-  mark_in_use(store_);
+  if (!sabotaged("clean_mark_believed")) mark_in_use(store_);
+  crash_point("commit: file marked in use");
   format::RecordHeader header;
   header.epoch = store_.control().epoch.load(std::memory_order_relaxed);
   header.flags = names_extents_ ? format::kRecordNamesExtents : 0;
@@ -106,11 +112,14 @@ void Transaction::commit_by_record(Durability durability) {
   header.durable = store_.durable().value;
   const log::Tail tail =
       log::append(store_.ring(), {base_.log_end, base_.log_chain}, header, payload_);
+  crash_point("commit: record appended");
   state_.log_end = tail.end;
   state_.log_chain = tail.chain;
   if (durability == Durability::full) state_.newest_full = txn_;
   store_.store_state(txn_, state_);
+  crash_point("commit: state stored");
   store_.control().visible.store(txn_.value, std::memory_order_release);
+  crash_point("commit: visible");
 }
 
 void Transaction::rollback() noexcept {
@@ -121,7 +130,7 @@ void Transaction::rollback() noexcept {
 void Transaction::undo() noexcept {
   // A forked child leaves everything to its parent; a failed recovery to the next one, which starts
   // from the file: the record at the log's end is one that it will replay.
-  if (store_.is_abandoned() || is_replay_) {
+  if (store_.is_abandoned() || (is_replay_ && !sabotaged("failed_recovery_erases_the_log"))) {
     hold_.reset();
     return;
   }

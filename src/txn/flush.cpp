@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/test_points.h"
 #include "format/record.h"
 #include "shared/futex.h"
 #include "txn/meta_store.h"
@@ -28,6 +29,7 @@ bool collect_extents(Store& store, const log::Ring& ring, Lsn from, Lsn to,
       format::OperationReader operations(glance.payload);
       format::Operation operation;
       while (operations.next(operation)) {
+        if (sabotaged("extents_of_others_not_flushed") && glance.next != to) break;
         if (operation.kind == format::OperationKind::put_extent)
           extents.push_back(operation.extent);
       }
@@ -85,15 +87,25 @@ void lead(Store& store) {
   store.require_window();
   const log::Ring ring = store.ring();
   std::vector<format::ExtentRef> extents;
+  crash_point("flush: target chosen");
   if (!collect_extents(store, ring, durable, state.log_end, extents)) return;
 
   const std::uint32_t intent = control.flush_intent.exchange(store.readers().process_index() + 1);
   if (intent != 0) redirty_covered(store, ring, durable, state.log_end, extents);
+  crash_point("flush: intent noted");
   flush_extents(store, extents);
+  crash_point("flush: extents flushed");
   flush_log(store, ring, durable, state.log_end);
+  crash_point("flush: log flushed");
   store.require_healthy();
-  raise(control.published, target.value);
+  if (sabotaged("published_moved_backwards")) {
+    control.published.store(target.value);
+  } else {
+    raise(control.published, target.value);
+  }
+  crash_point("flush: published");
   raise(control.durable, state.log_end.value);
+  crash_point("flush: durable");
   control.flush_intent.store(0);
   control.flush_event.fetch_add(1);
   shared::futex_wake_all(control.flush_event);

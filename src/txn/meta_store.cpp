@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/assert.h"
+#include "base/test_points.h"
 #include "shared/futex.h"
 
 namespace quire::txn {
@@ -27,6 +28,7 @@ format::Meta announced_meta(const Store& store) {
 void store_meta(Store& store, format::Meta meta, int slot) {
   meta.checksum = format::meta_checksum(meta);
   std::memcpy(store.data().write_base() + format::kMetaOffset[slot], &meta, sizeof meta);
+  crash_point("meta: stored");
   if (const auto error = store.data().flush_pages(format::kMetaOffset[slot], sizeof meta)) {
     store.poison(error, "flushing a meta page");
   }
@@ -35,8 +37,11 @@ void store_meta(Store& store, format::Meta meta, int slot) {
 
 void store_both(Store& store, format::Meta meta, int first_slot) {
   store_meta(store, meta, first_slot);
+  crash_point("meta: first flushed");
+  if (sabotaged("only_one_meta_written")) return;
   meta.sequence += 1;
   store_meta(store, meta, 1 - first_slot);
+  crash_point("meta: both flushed");
 }
 
 // A checkpoint that moved the log has moved its end as well. One word of the newest state changes
@@ -55,13 +60,16 @@ void make_current(Store& store, const format::Meta& meta) {
   // P and D first: a flush that is under way then finds nothing left to do and looks at no log.
   raise(control.published, meta.txn);
   raise(control.durable, meta.log_start);
+  crash_point("checkpoint: published");
   update_log_end(store, meta);
   control.log_start.store(meta.log_start, std::memory_order_release);
   control.epoch.store(meta.epoch, std::memory_order_release);
   control.log_run.store(shared::pack_run({meta.log.first_page, meta.log.page_count}),
                         std::memory_order_release);
   control.clean.store(meta.clean, std::memory_order_release);
+  crash_point("checkpoint: log released");
   control.checkpoint.current.store(meta.txn, std::memory_order_release);
+  crash_point("checkpoint: current");
   control.checkpoint.pending.store(0, std::memory_order_release);
   for (auto& place : control.checkpoint.acquired) place.store(0, std::memory_order_release);
   control.checkpoint.stage.store(CheckpointStage::releasing, std::memory_order_release);
@@ -101,6 +109,7 @@ void mark_in_use(Store& store) {
 }
 
 void redirty(Store& store, std::uint64_t offset, std::uint64_t size_bytes) {
+  crash_point("redirty: begins");
   constexpr std::uint64_t kSystemPageBytes = 4096;
   const std::uint64_t limit = offset + size_bytes;
   for (std::uint64_t at = offset / kSystemPageBytes * kSystemPageBytes; at < limit;

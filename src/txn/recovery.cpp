@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/test_points.h"
 #include "format/checksum.h"
 #include "format/space_map.h"
 #include "txn/checkpoint.h"
@@ -50,13 +51,17 @@ class Recovery {
   void run() {
     fill_control();
     rebuild_allocator();
+    crash_point("recovery: allocator rebuilt");
     const log::Tail tail = scan_log();
+    if (meta_.clean == 1 && sabotaged("clean_mark_believed")) return;
     if (meta_.clean == 1 && record_count_ == 0 && !has_older_meta()) return;
     if (!store_.facts().may_be_written) {
       throw Error(Errc::wrong_version,
                   store_.name() + ": needs recovery by the newer version that wrote it");
     }
+    crash_point("recovery: log scanned");
     replay(tail);
+    crash_point("recovery: replayed");
   }
 
  private:
@@ -144,7 +149,7 @@ class Recovery {
   // Until the checkpoint that ends recovery is durable, the older meta must stay usable: what only
   // it uses waits as freed at the newer one (rule 4).
   void pin_older_meta() {
-    if (!has_older_meta()) return;
+    if (!has_older_meta() || sabotaged("older_meta_not_pinned")) return;
     const format::Meta older = read_meta(store_.data(), 1 - slot_);
     if (older.page_count > store_.allocator().file_pages()) return;
     pages::Allocator& allocator = store_.allocator();
@@ -182,7 +187,8 @@ class Recovery {
       ++record_count_;
     }
     store_.allocator().recount();
-    if (log::has_durable_record_behind(store_.ring(), scanner.tail().end, meta_.epoch)) {
+    if (!sabotaged("damage_taken_for_the_end") &&
+        log::has_durable_record_behind(store_.ring(), scanner.tail().end, meta_.epoch)) {
       throw Error(Errc::corrupt,
                   store_.name() + ": log position " + std::to_string(scanner.tail().end.value) +
                       ": a record that was acknowledged is damaged; restore from a copy");
@@ -207,7 +213,8 @@ class Recovery {
           extent.page_count > view.page_count - extent.first_page)
         return false;
       const std::byte* bytes = view.extent(extent);
-      if (format::checksum(bytes, extent.size_bytes, meta_.checksum_seed) != extent.checksum)
+      if (format::checksum(bytes, extent.size_bytes, meta_.checksum_seed) != extent.checksum &&
+          !sabotaged("extent_hash_not_checked"))
         return false;
       extents.push_back(extent);
     }
@@ -228,7 +235,8 @@ class Recovery {
     // Ids that may have been used since that checkpoint: one per record that the log could hold
     // (rule 5).
     const std::uint64_t used_ids = store_.ring().size_bytes / sizeof(format::RecordHeader) + 2;
-    const TxnId txn{std::max(meta_.txn, meta_.id_base) + used_ids};
+    const TxnId txn{std::max(meta_.txn, meta_.id_base) +
+                    (sabotaged("txn_id_reused") ? record_count_ + 1 : used_ids)};
     Transaction transaction(store_, std::make_unique<WriterHold>(store_), txn, tail);
     log::Scanner scanner = scanner_from_start();
     for (std::uint64_t index = 0; index < record_count_; ++index) {
@@ -259,6 +267,7 @@ format::MetaChoice read_metas_unmapped(const storage::DataFile& data) {
 }
 
 void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region) {
+  if (sabotaged("poison_forgotten_by_the_last_closer")) return;
   const bool is_unclean = read_metas_unmapped(data).meta.clean == 0;
   if (!region.was_poisoned() && !(region.was_missing() && is_unclean)) return;
   // What is dirty still has to reach the disk; what a failed flush has lost shows after the drop.
@@ -275,7 +284,7 @@ void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region)
 
 void recover(Store& store) {
   format::MetaChoice choice = read_metas_unmapped(store.data());
-  if (choice.meta.clean == 0) {
+  if (choice.meta.clean == 0 && !sabotaged("recovery_stores_before_it_flushes")) {
     if (const auto error = store.data().flush_all()) {
       store.control().poisoned.store(
           1);  // for the next one: what the cache shows may not be on disk

@@ -2,6 +2,7 @@
 
 #include <quire/error.h>
 
+#include "base/test_points.h"
 #include "format/record.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
@@ -49,6 +50,7 @@ void erase_uncommitted_record(Store& store, bool writer_died) {
   if (!writer_died && !log::is_header_at(ring, end)) return;
   const FlushTurn turn(store);
   Lsn changed = log::erase_record(ring, end);
+  crash_point("rollback: record zeroed");
   // A predecessor may have died between erasing and flushing.
   if (writer_died) changed = std::max(changed, Lsn{end.value + sizeof(format::RecordHeader)});
   const std::uint64_t log_offset = static_cast<std::uint64_t>(ring.read - store.data().read_base());
@@ -69,11 +71,16 @@ void roll_back(Store& store, bool writer_died) {
       checkpoint.holds_writer_lock.load() == 1) {
     raise(control.visible, checkpoint.pending.load());
   }
+  crash_point("rollback: begins");
   store.allocator().repair(store.visible());
+  crash_point("rollback: pages given back");
   store.require_healthy();
   settle_checkpoint(store);
 
+  crash_point("rollback: checkpoint settled");
+  if (sabotaged("record_of_a_killed_writer_left")) return;
   erase_uncommitted_record(store, writer_died);
+  crash_point("rollback: record erased");
 }
 
 }  // namespace quire::txn

@@ -2,6 +2,7 @@
 // checkpoint.
 #include <quire/error.h>
 
+#include "base/test_points.h"
 #include "txn/catalogue.h"
 #include "txn/checkpoint.h"
 #include "txn/transaction.h"
@@ -69,7 +70,14 @@ void Transaction::commit_replay() {
   state_.page_count = store_.allocator().file_pages();
   state_.deferred_tail = store_.allocator().deferred_tail();
   state_.newest_full = txn_;
-  commit_by_checkpoint(store_, txn_, state_, true);
+  if (sabotaged("recovery_without_its_checkpoint")) {
+    store_.store_state(txn_, state_);
+    store_.control().visible.store(txn_.value);
+    store_.control().published.store(txn_.value);
+    store_.control().durable.store(state_.log_end.value);
+  } else {
+    commit_by_checkpoint(store_, txn_, state_, true);
+  }
   store_.allocator().end();
   hold_.reset();
 }

@@ -1,8 +1,11 @@
 #include "txn/snapshot.h"
 
+#include "base/test_points.h"
+
 namespace quire::txn {
 
 Snapshot::Snapshot(Store& store) : store_(store), slot_(store.readers().enter(&txn_)) {
+  crash_point("snapshot: registered");
   // The record may be overwritten between registration and copy: then P has moved on as well.
   while (!store.load_state(txn_, state_)) txn_ = store.readers().move_on(slot_);
   try {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/test_points.h"
 #include "txn/checkpoint.h"
 
 namespace quire::txn {
@@ -31,7 +32,9 @@ bool try_grow_to(Store& store, std::uint64_t page_count) {
   try {
     if (const auto error = store.data().grow(page_count * page_bytes))
       store.poison(error, "growing the file");
+    crash_point("growth: durable");
     store.allocator().extend(page_count);
+    crash_point("growth: pages free");
     return true;
   } catch (const Error& error) {
     if (error.code() == Errc::no_space) return false;
@@ -78,6 +81,10 @@ std::uint64_t sweep(Store& store, const State& base) {
   }
   const TxnId checkpoint = store.checkpointed();
   pins.push_back(checkpoint);
+  if (sabotaged("reuse_by_pins_alone")) {
+    pins.push_back(published);
+    pins.push_back(store.visible());
+  }
   store.readers().collect(pins);
   std::sort(pins.begin(), pins.end());
   pins.erase(std::unique(pins.begin(), pins.end()), pins.end());

@@ -2,6 +2,7 @@
 
 #include <quire/error.h>
 
+#include "base/test_points.h"
 #include "shared/states.h"
 #include "txn/checkpoint.h"
 #include "txn/recovery.h"
@@ -62,8 +63,11 @@ Store::Store(const std::filesystem::path& path, const Options& options)
     drop_untrusted_cache(data_, region_);
     data_.fill_holes();
     data_.map(options.reserve);
+    crash_point("open: alone");
     recover(*this);
+    crash_point("open: recovered");
     region_.open_to_others();
+    crash_point("open: ready");
   } else {
     data_.map(options.reserve);
   }
@@ -72,7 +76,11 @@ Store::Store(const std::filesystem::path& path, const Options& options)
 Store::~Store() {
   if (abandoned_.load()) return;
   try {
-    if (region_.close_to_others() && control().poisoned.load() == 0) checkpoint(*this, true);
+    crash_point("close: begins");
+    if (!region_.close_to_others()) return;
+    crash_point("close: alone");
+    if (control().poisoned.load() == 0) checkpoint(*this, true);
+    crash_point("close: marked clean");
   } catch (const std::exception&) {
     // The file stays unclean: the next open recovers.
   }
@@ -158,7 +166,8 @@ void Store::poison(const std::error_code& error, const char* action) {
 }
 
 void Store::require_healthy() const {
-  if (control().poisoned.load(std::memory_order_acquire) == 0) return;
+  if (control().poisoned.load(std::memory_order_acquire) == 0 || sabotaged("poison_ignored"))
+    return;
   throw Error(Errc::poisoned,
               name_ +
                   ": an earlier flush failed; close the database in every process, see "

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/test_points.h"
 #include "txn/catalogue.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
@@ -42,7 +43,9 @@ Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId t
              store.allocator(), txn_, store.checkpointed()),
       context_{base_},
       table_count_(base_.catalogue.entry_count) {
+  crash_point("begin: writer lock taken");
   store_.allocator().begin(txn_, base_.deferred_tail);
+  crash_point("begin: undo list opened");
   OpenTable& default_table = tables_[""];
   default_table.tree = base_.default_table;
   default_table.existed = default_table.exists = true;
