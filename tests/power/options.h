@@ -1,0 +1,14 @@
+// What the command line says about how long power is cut.
+#pragma once
+
+#include <cstdint>
+
+namespace quire::test {
+
+struct PowerOptions {
+  std::uint64_t cuts = 250;  // on each file system
+  std::uint64_t seed = 0;    // 0: $QUIRE_SEED, or the clock
+};
+inline PowerOptions power_options;
+
+}  // namespace quire::test
