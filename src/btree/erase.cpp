@@ -49,8 +49,7 @@ bool join_branches(std::byte* page, std::uint32_t page_bytes, const BranchView& 
 // page of the path keeps the result, so that no other has to be copied.
 bool merge_with(PageSpace& space, TreeRoot& tree, const Path& path, std::uint32_t level,
                 bool with_right) {
-  const PageView& view = space.view();
-  const std::uint32_t page_bytes = view.page_bytes;
+  const std::uint32_t page_bytes = space.view().page_bytes;
   const Path::Step& step = path.steps[level];
   const Path::Step& above = path.steps[level + 1];
   const BranchView parent(above.bytes, page_bytes);
@@ -60,8 +59,9 @@ bool merge_with(PageSpace& space, TreeRoot& tree, const Path& path, std::uint32_
 
   alignas(64) std::byte copy[format::kPageBytesMax];
   std::memcpy(copy, step.bytes, page_bytes);
-  const std::byte* left = with_right ? copy : view.read(sibling, level);
-  const std::byte* right = with_right ? view.read(sibling, level) : copy;
+  const std::byte* other = space.verified(sibling, level);
+  const std::byte* left = with_right ? copy : other;
+  const std::byte* right = with_right ? other : copy;
   const bool merged =
       level == 0 ? join_leaves(step.bytes, page_bytes, {left, page_bytes}, {right, page_bytes})
                  : join_branches(step.bytes, page_bytes, {left, page_bytes},
@@ -96,7 +96,7 @@ bool merge(PageSpace& space, TreeRoot& tree, const Path& path, std::uint32_t lev
 void drop_single_child_roots(PageSpace& space, TreeRoot& tree) {
   const PageView& view = space.view();
   while (tree.height > 1) {
-    const BranchView root(view.read(tree.root, tree.height - 1u), view.page_bytes);
+    const BranchView root(space.verified(tree.root, tree.height - 1u), view.page_bytes);
     if (root.count() > 1) return;
     const PagePtr child = root.child(0);
     free_page(space, tree, tree.root, tree.height - 1u);
@@ -115,6 +115,7 @@ bool remove(PageSpace& space, TreeRoot& tree, Bytes key) {
 
   std::uint32_t level = 0;
   for (; level < tree.height && path.steps[level].count == 1; ++level) {
+    space.verified(path.steps[level].pointer, level);  // those that stay are when they are copied
     free_page(space, tree, path.steps[level].pointer, level);
   }
   if (level == tree.height) {
@@ -139,8 +140,9 @@ class Clearing final : public Visitor {
   bool enter(PagePtr, std::uint32_t) override { return true; }
 
   bool page(PageId page, const std::byte* bytes, std::uint32_t level) override {
-    const TxnId birth{format::header_of(bytes).birth};
-    free_page(space_, tree_, format::pointer_to(page, birth), level);
+    const PagePtr pointer = format::pointer_to(page, TxnId{format::header_of(bytes).birth});
+    space_.verified(pointer, level);
+    free_page(space_, tree_, pointer, level);
     return true;
   }
 

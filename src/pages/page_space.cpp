@@ -26,11 +26,10 @@ std::byte* PageSpace::bytes_of(PageId page) const noexcept {
 }
 
 std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
-  const std::byte* source = view_.read(pointer, level);
+  const std::byte* source = verified(pointer, level);
   const TxnId birth{reinterpret_cast<const PageHeader*>(source)->birth};
   if (birth == txn_) return bytes_of(PageId{pointer.page});
   if (birth > txn_) view_.corrupt(pointer.page, "the page was born after the newest transaction");
-  verify_sealed(PageId{pointer.page}, source);
 
   const PageId copy = allocator_.allocate();
   std::byte* target = bytes_of(copy);
@@ -48,12 +47,14 @@ std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
   return target;
 }
 
-void PageSpace::verify_sealed(PageId page, const std::byte* bytes) const {
+const std::byte* PageSpace::verified(PagePtr pointer, std::uint32_t level) const {
+  const std::byte* bytes = view_.read(pointer, level);
   const auto* header = reinterpret_cast<const PageHeader*>(bytes);
-  if (TxnId{header->birth} > sealed_) return;
+  if (TxnId{header->birth} > sealed_) return bytes;
   if (format::page_checksum(bytes, view_.page_bytes, view_.checksum_seed) != header->checksum) {
-    view_.corrupt(page.value, "checksum mismatch");
+    view_.corrupt(pointer.page, "checksum mismatch");
   }
+  return bytes;
 }
 
 std::byte* PageSpace::create(std::uint32_t level, PagePtr* pointer) {

@@ -37,11 +37,15 @@ class PageSpace {
   // `pointer` then names the copy and the old page is freed. Throws Errc::corrupt.
   std::byte* writable(format::PagePtr& pointer, std::uint32_t level);
 
+  // As view().read, and verifies the checksum of a sealed page: for whoever copies from it, or
+  // frees what it names.
+  const std::byte* verified(format::PagePtr pointer, std::uint32_t level) const;
+
   // A fresh page with a valid header (number, birth, kind by level, level) and everything else
   // zero.
   std::byte* create(std::uint32_t level, format::PagePtr* pointer);
 
-  // Ends the life of a page read by `view().read`.
+  // Ends the life of a page read by `verified`, or written by this transaction.
   void free(format::PagePtr pointer, std::uint32_t level);
 
   // Ends the life of an extent. Its pages are validated first. Throws Errc::corrupt.
@@ -53,7 +57,6 @@ class PageSpace {
 
  private:
   std::byte* bytes_of(PageId page) const noexcept;
-  void verify_sealed(PageId page, const std::byte* bytes) const;
   void end_life(PageRun run, TxnId birth, bool is_extent);
 
   PageView view_;
