@@ -74,7 +74,8 @@ struct ReaderInfo {
 QUIRE_API std::vector<ReaderInfo> readers(const Database& database);
 
 // Writes every table of the snapshot into a new database at `target` (which must not exist),
-// packed. Writers go on meanwhile. Throws what Database and Table::put throw; then no file is left.
+// packed. Writers go on meanwhile. Verifies what it reads. Throws what Database and Table::put
+// throw; then no file is left.
 QUIRE_API void copy(const Snapshot& source, const std::filesystem::path& target,
                     const Options& options = {});
 

@@ -19,6 +19,19 @@ enum class Durability : std::uint8_t {
            // the newest ones
 };
 
+// What reads do against bytes that have rotted on the disk. Whatever is chosen, a page proves that
+// it is the one meant and contradictions in it are reported; writers verify every page that they
+// copy; and check() verifies everything. What is found is Errc::corrupt naming the page.
+//
+// Pages get their checksums from the checkpoint, values in pages of their own when they are stored;
+// what was committed since the last checkpoint is in the log as well, and its pages are not
+// verified yet.
+enum class Verify : std::uint8_t {
+  never,        // a changed byte inside a key or value may be returned
+  first_touch,  // the checksum of a page, or of a large value, when this process first reads it
+  always        // at every visit of a lookup or cursor: memory is not trusted either
+};
+
 // Limits. The longest key for a page size, in bytes: 1942 at 4096, 3990 at 8192, 8086 at 16384,
 // 16278 at 32768, 32662 at 65536. Keys may be empty; values may be empty and as large as the file
 // can grow.
@@ -40,6 +53,9 @@ struct Options {
 
   // What `Transaction::commit()` waits for when it is not told.
   Durability durability = Durability::full;
+
+  // What is verified when data is read.
+  Verify verify = Verify::never;
 
   // Address space to reserve per mapping, in bytes: the size that the file can grow to while it is
   // open. 0 = 1 TiB, halved until the system grants it. Costs no memory and no disk.

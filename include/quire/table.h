@@ -52,7 +52,7 @@ class QUIRE_API TableView {
  protected:
   friend struct detail::TableAccess;
   TableView() noexcept = default;
-  static constexpr std::size_t kStateBytes = 112;
+  static constexpr std::size_t kStateBytes = 120;
   alignas(8) std::byte state_[kStateBytes];
 };
 

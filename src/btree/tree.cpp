@@ -15,17 +15,31 @@ using format::TreeRoot;
 using pages::PageSpace;
 using pages::PageView;
 
+namespace {
+
+inline std::optional<LeafEntry> find(const PageView& view, const TreeRoot& tree, Bytes key) {
+  PagePtr pointer = tree.root;
+  for (std::uint32_t level = tree.height; --level > 0;) {
+    const BranchView branch(view.read(pointer, level), view.page_bytes);
+    pointer = branch.child(branch.search(key));
+    prefetch(view, pointer);
+  }
+  return LeafView(view.read(pointer, 0), view.page_bytes).find(key);
+}
+
+}  // namespace
+
+bool contains(const PageView& view, const TreeRoot& tree, Bytes key) {
+  if (!tree.root) return false;
+  check_height(view, tree.root, tree.height);
+  return naming_file(view, [&] { return find(view, tree, key).has_value(); });
+}
+
 std::optional<Bytes> get(const PageView& view, const TreeRoot& tree, Bytes key) {
   if (!tree.root) return std::nullopt;
   check_height(view, tree.root, tree.height);
   return naming_file(view, [&]() -> std::optional<Bytes> {
-    PagePtr pointer = tree.root;
-    for (std::uint32_t level = tree.height; --level > 0;) {
-      const BranchView branch(view.read(pointer, level), view.page_bytes);
-      pointer = branch.child(branch.search(key));
-      prefetch(view, pointer);
-    }
-    const auto entry = LeafView(view.read(pointer, 0), view.page_bytes).find(key);
+    const auto entry = find(view, tree, key);
     if (!entry) return std::nullopt;
     if (!entry->in_extent) return entry->value;
     const format::ExtentRef extent = entry->extent();

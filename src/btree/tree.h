@@ -24,6 +24,9 @@ using Bytes = std::string_view;
 // pages of `tree` are kept; nothing when absent. One descent, no allocation.
 std::optional<Bytes> get(const pages::PageView& view, const format::TreeRoot& tree, Bytes key);
 
+// Whether the key is there; does not look at its value.
+bool contains(const pages::PageView& view, const format::TreeRoot& tree, Bytes key);
+
 // A value to store: bytes for the leaf, or a reference to an extent that already holds them.
 struct NewValue {
   Bytes inline_bytes;

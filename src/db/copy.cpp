@@ -5,24 +5,36 @@
 
 #include "db/handles.h"
 #include "shared/region.h"
+#include "txn/catalogue.h"
 #include "txn/recovery.h"
 
 namespace quire {
 namespace {
 
-void copy_table(const TableView& source, Table target) {
-  for (const auto& [key, value] : source) target.put(key, value);
+// A copy must not give damage fresh checksums, however its source was opened.
+pages::PageView verified_view(const txn::Snapshot& snapshot) {
+  pages::PageView view = snapshot.view();
+  if (view.verification == nullptr) view.verification = &snapshot.verification();
+  return view;
 }
 
-void copy_tables(const Snapshot& source, Database& target) {
+void copy_tree(const detail::SnapshotState& source, const format::TreeRoot& tree, Table target) {
+  const TableView table = detail::TableAccess::make_view(
+      {.store = source.store.get(), .view = verified_view(source.snapshot), .tree = tree});
+  for (const auto& [key, value] : table) target.put(key, value);
+}
+
+void copy_tables(const detail::SnapshotState& source, Database& target) {
+  const txn::State& state = source.snapshot.state();
   Transaction transaction = target.begin();
-  copy_table(source.table(), transaction.table());
-  for (const std::string& name : source.tables()) {
-    const TableView table = source.table(name);
-    copy_table(table, transaction.table(name));
-    if (table.empty()) {
+  copy_tree(source, state.default_table, transaction.table());
+  for (txn::CatalogueReader from(verified_view(source.snapshot), state.catalogue); !from.at_end();
+       from.next()) {
+    const format::TreeRoot tree = from.record().tree;
+    copy_tree(source, tree, transaction.table(from.name()));
+    if (tree.entry_count == 0) {
       // A table without entries exists all the same.
-      Table made = transaction.table(name);
+      Table made = transaction.table(from.name());
       made.put("", "");
       made.erase("");
     }
@@ -43,7 +55,7 @@ void copy(const Snapshot& source, const std::filesystem::path& target, const Opt
   }
   try {
     Database database(target, creating);
-    copy_tables(source, database);
+    copy_tables(state, database);
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(target, ignored);

@@ -35,22 +35,24 @@ Database& Database::operator=(Database&&) noexcept = default;
 Database::~Database() = default;
 
 Snapshot Database::snapshot() const {
-  return detail::Access::make(std::make_unique<detail::SnapshotState>(require(handle_).store));
+  const detail::Handle& handle = require(handle_);
+  return detail::Access::make(
+      std::make_unique<detail::SnapshotState>(handle.store, handle.options.verify));
 }
 
 Transaction Database::begin() {
   const detail::Handle& handle = require_writable(handle_);
   auto hold = std::make_unique<txn::WriterHold>(*handle.store);
-  return detail::Access::make(std::make_unique<detail::TransactionState>(
-      handle.store, std::move(hold), handle.options.durability));
+  return detail::Access::make(
+      std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
 }
 
 std::optional<Transaction> Database::try_begin() {
   const detail::Handle& handle = require_writable(handle_);
   auto hold = std::make_unique<txn::WriterHold>(*handle.store, std::try_to_lock);
   if (!hold->holds()) return std::nullopt;
-  return detail::Access::make(std::make_unique<detail::TransactionState>(
-      handle.store, std::move(hold), handle.options.durability));
+  return detail::Access::make(
+      std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
 }
 
 std::optional<std::string> Database::get(Bytes key) const {

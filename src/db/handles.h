@@ -21,8 +21,8 @@ class Handle {
 
 class SnapshotState {
  public:
-  explicit SnapshotState(std::shared_ptr<txn::Store> kept)
-      : store(std::move(kept)), snapshot(*store) {}
+  SnapshotState(std::shared_ptr<txn::Store> kept, Verify verify)
+      : store(std::move(kept)), snapshot(*store, verify) {}
 
   std::shared_ptr<txn::Store> store;
   txn::Snapshot snapshot;
@@ -32,7 +32,7 @@ class SnapshotState {
 class TransactionState {
  public:
   TransactionState(std::shared_ptr<txn::Store> kept, std::unique_ptr<txn::WriterHold> hold,
-                   Durability wanted);
+                   const Options& options);
   ~TransactionState();
 
   void commit(Durability wanted);

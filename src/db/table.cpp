@@ -72,7 +72,10 @@ std::optional<Bytes> TableView::get(Bytes key) const {
   return btree::get(source.view, source.tree, key);
 }
 
-bool TableView::contains(Bytes key) const { return get(key).has_value(); }
+bool TableView::contains(Bytes key) const {
+  const Source source = source_of(TableAccess::state(*this));
+  return btree::contains(source.view, source.tree, key);
+}
 
 std::uint64_t TableView::size() const {
   return source_of(TableAccess::state(*this)).tree.entry_count;

@@ -31,8 +31,11 @@ State& require(const std::unique_ptr<State>& state) {
 }  // namespace
 
 detail::TransactionState::TransactionState(std::shared_ptr<txn::Store> kept,
-                                           std::unique_ptr<txn::WriterHold> hold, Durability wanted)
-    : store(std::move(kept)), durability(wanted), transaction(*store, std::move(hold)) {
+                                           std::unique_ptr<txn::WriterHold> hold,
+                                           const Options& options)
+    : store(std::move(kept)),
+      durability(options.durability),
+      transaction(*store, std::move(hold), options.verify) {
   thread_transactions.active.push_back(&transaction);
 }
 

@@ -77,7 +77,7 @@ void PageSpace::free(PagePtr pointer, std::uint32_t level) {
 }
 
 void PageSpace::free_extent(const format::ExtentRef& extent) {
-  view_.extent(extent);
+  if (const char* reason = view_.fault_of(extent)) view_.corrupt(extent.first_page, reason);
   end_life({PageId{extent.first_page}, extent.page_count}, TxnId{extent.birth}, true);
 }
 

@@ -4,10 +4,13 @@
 
 #include <string>
 
+#include "format/checksum.h"
+
 namespace quire::pages {
 
 const std::byte* PageView::extent(const format::ExtentRef& extent) const {
   if (const char* reason = fault_of(extent)) corrupt(extent.first_page, reason);
+  if (verification != nullptr) verify(extent);
   return at(PageId{extent.first_page});
 }
 
@@ -37,6 +40,33 @@ const char* PageView::fault_of(format::PagePtr pointer, std::uint32_t level) con
   if (header->kind != kind) return "the page is of another kind than its place in the tree";
   if ((header->flags & ~format::kPageFlagsKnown) != 0) return "the page has unknown flags";
   return nullptr;
+}
+
+// The pointer's half of the birth is enough here: a page is written anew only under a later birth,
+// and 2^32 commits later at the earliest under one with the same half.
+void PageView::verify(format::PagePtr pointer, const std::byte* bytes) const {
+  const auto* header = reinterpret_cast<const format::PageHeader*>(bytes);
+  const TxnId birth{header->birth};
+  if (birth > verification->newest) corrupt(pointer.page, "the page is younger than its commit");
+  if (birth > verification->sealed) return;
+  const std::uint64_t word = std::uint64_t{pointer.birth_low} << 32 | pointer.page;
+  VerifiedPages* const verified = verification->verified;
+  if (verified != nullptr && verified->has(pointer.page, word)) return;
+  if (format::page_checksum(bytes, page_bytes, checksum_seed) != header->checksum) {
+    corrupt(pointer.page, "checksum mismatch");
+  }
+  if (verified != nullptr) verified->add(pointer.page, word);
+}
+
+void PageView::verify(const format::ExtentRef& extent) const {
+  const std::uint64_t word = extent.checksum ^ extent.size_bytes;
+  VerifiedPages* const verified = word == 0 ? nullptr : verification->verified;
+  if (verified != nullptr && verified->has(extent.first_page, word)) return;
+  if (format::checksum(at(PageId{extent.first_page}), extent.size_bytes, checksum_seed) !=
+      extent.checksum) {
+    corrupt(extent.first_page, "checksum mismatch of a value");
+  }
+  if (verified != nullptr) verified->add(extent.first_page, word);
 }
 
 void PageView::corrupt(std::uint64_t page, const char* reason) const {

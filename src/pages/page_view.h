@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "format/page.h"
+#include "pages/verification.h"
 
 namespace quire::pages {
 
@@ -15,14 +16,16 @@ struct PageView {
   std::uint32_t page_bytes = 0;
   std::uint32_t page_count = 0;  // pages the mapping may be read for; pointers beyond are damage
   std::uint64_t checksum_seed = 0;
-  const char* file = "";  // for messages
+  const char* file = "";                       // for messages
+  const Verification* verification = nullptr;  // null: checksums are not looked at
 
   const std::byte* at(PageId page) const noexcept {
     return base + std::uint64_t{page.value} * page_bytes;
   }
 
   // The branch (level > 0) or leaf (level 0) that `pointer` means, after checking number, birth,
-  // kind, level, flags. The fields inside are judged by format::BranchView and format::LeafView.
+  // kind, level, flags, and where `verification` asks for it the checksum. The fields inside are
+  // judged by format::BranchView and format::LeafView.
   // Throws Errc::corrupt.
   const std::byte* read(format::PagePtr pointer, std::uint32_t level) const {
     if (pointer.page < page_count) [[likely]] {
@@ -32,6 +35,8 @@ struct PageView {
       if (header->page == pointer.page &&
           static_cast<std::uint32_t>(header->birth) == pointer.birth_low && header->kind == kind &&
           header->level == level && (header->flags & ~format::kPageFlagsKnown) == 0) [[likely]] {
+        if (verification != nullptr) [[unlikely]]
+          verify(pointer, bytes);
         return bytes;
       }
     }
@@ -39,7 +44,7 @@ struct PageView {
   }
 
   // The value behind a reference, after checking that its pages lie inside the file and hold its
-  // bytes. Does not hash.
+  // bytes; hashed only where `verification` asks for it. Throws Errc::corrupt.
   const std::byte* extent(const format::ExtentRef& extent) const;
 
   // Why `read` or `extent` would reject what is meant; null when they would not.
@@ -50,6 +55,8 @@ struct PageView {
   [[noreturn]] void corrupt(std::uint64_t page, const char* reason) const;
 
  private:
+  void verify(format::PagePtr pointer, const std::byte* bytes) const;
+  void verify(const format::ExtentRef& extent) const;
   [[noreturn]] void reject(format::PagePtr pointer, std::uint32_t level) const;
 };
 

@@ -11,7 +11,7 @@ namespace quire::txn {
 
 Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
                          const log::Tail& log_tail)
-    : Transaction(store, std::move(hold), txn) {
+    : Transaction(store, std::move(hold), txn, Verify::never) {
   is_replay_ = true;
   context_.may_sweep = false;
   log_is_dropped_ = true;

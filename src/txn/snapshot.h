@@ -1,6 +1,9 @@
 // A registered snapshot of a store.
 #pragma once
 
+#include <quire/options.h>
+
+#include "pages/verification.h"
 #include "txn/store.h"
 
 namespace quire::txn {
@@ -8,8 +11,9 @@ namespace quire::txn {
 // Threads: may move between threads and be read by several at once.
 class Snapshot {
  public:
-  // Registers at the newest published commit. Throws Errc::no_space when no slot can be had.
-  explicit Snapshot(Store& store);
+  // Registers at the newest published commit; reads through `view` verify as `verify` says. Throws
+  // Errc::no_space when no slot can be had.
+  explicit Snapshot(Store& store, Verify verify = Verify::never);
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -19,9 +23,13 @@ class Snapshot {
   const pages::PageView& view() const noexcept { return view_; }
   Store& store() const noexcept { return store_; }
 
+  // What a view of this snapshot verifies by when it is to verify though `view` does not.
+  const pages::Verification& verification() const noexcept { return verification_; }
+
  private:
   Store& store_;
-  TxnId txn_;  // before slot_, whose initialiser fills it
+  pages::Verification verification_;  // before slot_: its checkpoint comes before the snapshot
+  TxnId txn_;                         // before slot_, whose initialiser fills it
   std::uint32_t slot_;
   State state_;
   pages::PageView view_;

@@ -114,6 +114,17 @@ pages::PageView Store::view(std::uint64_t page_count) const {
           .file = name_.c_str()};
 }
 
+pages::Verification Store::verification(Verify verify) {
+  if (verify == Verify::first_touch) {
+    std::call_once(verified_made_, [this] {
+      verified_ = std::make_unique<pages::VerifiedPages>(allocator_.file_pages());
+    });
+  }
+  return {.sealed = checkpointed(),
+          .newest = {},
+          .verified = verify == Verify::first_touch ? verified_.get() : nullptr};
+}
+
 log::Ring Store::ring() const noexcept {
   const shared::Run run = shared::unpack_run(control().log_run.load(std::memory_order_acquire));
   const std::uint64_t offset = std::uint64_t{run.first_page} * facts_.page_bytes;

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/id.h"
@@ -14,6 +16,7 @@
 #include "log/log.h"
 #include "pages/allocator.h"
 #include "pages/page_view.h"
+#include "pages/verification.h"
 #include "shared/locks.h"
 #include "shared/readers.h"
 #include "shared/region.h"
@@ -72,6 +75,10 @@ class Store {
   // with more address space, has made the file larger than can be seen here.
   pages::PageView view(std::uint64_t page_count) const;
 
+  // For reads that begin now, less `newest`; to be asked for before the state that they read is
+  // chosen.
+  pages::Verification verification(Verify verify);
+
   // Throws Errc::no_space when the file has outgrown this process's window. Whoever writes or
   // flushes asks first.
   void require_window() const;
@@ -117,6 +124,8 @@ class Store {
   shared::ByteMutex checkpoint_lock_;
   shared::ByteMutex flush_lock_;
   pages::Allocator allocator_;
+  std::once_flag verified_made_;
+  std::unique_ptr<pages::VerifiedPages> verified_;  // made when first asked for
   std::atomic<bool> abandoned_{false};
 };
 

@@ -27,22 +27,31 @@ std::unique_ptr<WriterHold> settled(Store& store, std::unique_ptr<WriterHold> ho
   return hold;
 }
 
+pages::PageView view_for_writing(Store& store, const pages::Verification* verification) {
+  pages::PageView view = store.view(store.allocator().file_pages());
+  view.verification = verification;
+  return view;
+}
+
 }  // namespace
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold)
+Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, Verify verify)
     // Braces: settling comes before `visible` is read.
-    : Transaction{store, settled(store, std::move(hold)), TxnId{store.visible().value + 1}} {}
+    : Transaction{store, settled(store, std::move(hold)), TxnId{store.visible().value + 1},
+                  verify} {}
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn)
+Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, Verify verify)
     : store_(store),
       hold_(std::move(hold)),
       txn_(txn),
       base_(store.visible_state()),
       state_(base_),
-      space_(store.view(store.allocator().file_pages()), store.data().write_base(),
-             store.allocator(), txn_, store.checkpointed()),
+      verification_(store.verification(verify)),
+      space_(view_for_writing(store, verify == Verify::never ? nullptr : &verification_),
+             store.data().write_base(), store.allocator(), txn_, store.checkpointed()),
       context_{base_},
       table_count_(base_.catalogue.entry_count) {
+  verification_.newest = txn_;
   crash_point("begin: writer lock taken");
   store_.allocator().begin(txn_, base_.deferred_tail);
   crash_point("begin: undo list opened");
@@ -179,7 +188,7 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
   require_sizes(key, value);
   require_table_room(table);
   const bool is_inline = format::is_inline(key.size(), value.size(), store_.facts().page_bytes);
-  if (mode == btree::PutMode::insert_only && btree::get(view(), table.tree, key)) return false;
+  if (mode == btree::PutMode::insert_only && btree::contains(view(), table.tree, key)) return false;
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
     create_if_absent(table);
@@ -209,7 +218,7 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
 
 bool Transaction::erase(OpenTable& table, std::string_view key) {
   require_usable();
-  if (!btree::get(view(), table.tree, key)) return false;
+  if (!btree::contains(view(), table.tree, key)) return false;
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
     room_for_one(table.tree);

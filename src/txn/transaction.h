@@ -35,8 +35,9 @@ struct OpenTable {
 // unusable only rollback.
 class Transaction {
  public:
-  // Starts on the newest state; `hold` holds the writer lock. Throws Errc::poisoned, no_space, io.
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold);
+  // Starts on the newest state; `hold` holds the writer lock. Reads verify as `verify` says. Throws
+  // Errc::poisoned, no_space, io.
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold, Verify verify = Verify::never);
   // For recovery, alone: the transaction `txn` that replays the log and becomes a checkpoint of a
   // new epoch.
   Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, const log::Tail& log_tail);
@@ -74,7 +75,7 @@ class Transaction {
   void rollback() noexcept;
 
  private:
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn);
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, Verify verify);
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
   void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);
@@ -98,6 +99,7 @@ class Transaction {
   TxnId txn_;
   State base_;
   State state_;
+  pages::Verification verification_;
   pages::PageSpace space_;
   SpaceContext context_;
   std::map<std::string, OpenTable, std::less<>> tables_;

@@ -4,27 +4,12 @@
 #include <map>
 #include <string>
 
+#include "rot/flipped.h"
 #include "rot/referred.h"
 #include "support/small_database.h"
 
 namespace quire::test {
 namespace {
-
-// Changes one byte of the mapped file and puts it back.
-class Flipped {
- public:
-  Flipped(txn::Store& store, std::uint64_t offset, std::uint8_t bits) noexcept
-      : byte_(store.data().write_base() + offset), bits_(bits) {
-    *byte_ ^= std::byte{bits_};
-  }
-  Flipped(const Flipped&) = delete;
-  Flipped& operator=(const Flipped&) = delete;
-  ~Flipped() { *byte_ ^= std::byte{bits_}; }
-
- private:
-  std::byte* byte_;
-  std::uint8_t bits_;
-};
 
 class Rot : public DatabaseTest {
  protected:

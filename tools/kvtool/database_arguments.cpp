@@ -44,6 +44,7 @@ quire::Database open_to_read(const DatabaseArguments& arguments) {
   quire::Options options = options_of(arguments);
   options.create_if_missing = false;
   options.read_only = true;
+  options.verify = quire::Verify::first_touch;
   options.page_size = 0;  // whatever the file has: --page-size is about a new one
   return quire::Database(arguments.file, options);
 }
