@@ -76,7 +76,7 @@ TEST_F(OpeningRot, OfTheSpaceMapIsRefusedByPage) {
   const std::string image = read_file(file_);
   const format::Meta meta = meta_of(image, 0);
   const std::uint32_t page = meta.map[meta.current_map].first_page;
-  for (std::uint64_t byte = 0; byte < kSmallPageBytes; byte += random_.between(1, rounds(5, 150))) {
+  for (std::uint64_t byte = 0; byte < kSmallPageBytes; byte += random_.between(1, rounds(20, 150))) {
     write_flipped(image, std::uint64_t{page} * kSmallPageBytes + byte);
     ASSERT_EQ(errc_of([&] { Database{file_}; }), Errc::corrupt) << "byte " << byte;
     const std::string text = text_of([&] { Database{file_}; });
@@ -117,7 +117,7 @@ TEST_F(OpeningRot, OfAnyByteOfAnUncleanFileIsNeverSilentlyWrong) {
   const std::string image = read_file(file_);
   const RecordBytes last = records_of(image).back();
   std::uint64_t refused = 0, found = 0, harmless = 0;
-  for (std::uint64_t at = 0; at < image.size(); at += random_.between(1, rounds(400, 20'000))) {
+  for (std::uint64_t at = 0; at < image.size(); at += random_.between(1, rounds(1000, 20'000))) {
     if (at >= last.first && at < last.limit) continue;
     write_flipped(image, at);
     std::optional<Database> db;

@@ -67,7 +67,7 @@ TEST_F(Rot, OfAnyByteThatMeansSomethingIsFoundBesideALiveLog) {
   for (std::uint64_t i = 0; i < kSmallCommits; ++i) {
     db.write([&](Transaction& tx) { change_small_tables(tx, i); });
   }
-  expect_all_found(db, rounds(9, 900));
+  expect_all_found(db, rounds(20, 900));
 }
 
 TEST_F(Rot, OfAByteThatMeansNothingIsHarmless) {
