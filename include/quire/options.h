@@ -61,6 +61,16 @@ struct Options {
   // open. 0 = 1 TiB, halved until the system grants it. Costs no memory and no disk.
   std::uint64_t reserve = 0;
 
+  // A page of the file that the system cannot read (the file was cut under us, the disk fails) ends
+  // the process by SIGBUS, as with every mapped file. With this it ends the call with Errc::io
+  // naming the page; then every other call does, until all of the process's handles, snapshots and
+  // transactions of the file are gone and it is opened anew. Keys and values are read through
+  // before they are handed out. What is pointed to still reads as zeros if its page vanishes later:
+  // the next call tells. Installs a handler of SIGBUS for the life of the process, which passes
+  // faults elsewhere on to the one before it; a handler that the program installs later must do the
+  // same. In force for all handles of the file in this process as soon as one asks for it.
+  bool guard_sigbus = false;
+
   // Open on file systems whose mappings quire does not know to be coherent (network file systems
   // among them).
   bool allow_any_filesystem = false;

@@ -167,12 +167,14 @@ class Checker final : public btree::CheckSink {
 
 CheckReport check(const Database& database) {
   txn::Store& store = detail::Access::store(database);
-  const txn::WriterHold hold(store);
-  txn::settle_checkpoint(store);  // what a dead checkpointer has announced is neither used nor free
-  const std::lock_guard checkpoint_lock(store.checkpoint_lock());
-  CheckReport report;
-  Checker(store, report).run();
-  return report;
+  return detail::readable(&store, [&] {
+    const txn::WriterHold hold(store);
+    txn::settle_checkpoint(store);  // what a dead checkpointer announced is neither used nor free
+    const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+    CheckReport report;
+    Checker(store, report).run();
+    return report;
+  });
 }
 
 }  // namespace quire

@@ -34,25 +34,40 @@ Cursor::Cursor() noexcept {
 }
 
 Entry Cursor::operator*() const {
-  const btree::Cursor& cursor = entry_of(CursorAccess::state(*this)).cursor;
-  return {cursor.key(), cursor.value()};
+  const CursorState& state = CursorAccess::state(*this);
+  return detail::readable(state.store, [&] {
+    const btree::Cursor& cursor = entry_of(state).cursor;
+    return Entry{cursor.key(), cursor.value()};
+  });
 }
 
-Bytes Cursor::key() const { return entry_of(CursorAccess::state(*this)).cursor.key(); }
+Bytes Cursor::key() const {
+  const CursorState& state = CursorAccess::state(*this);
+  return detail::readable(state.store, [&] { return entry_of(state).cursor.key(); });
+}
 
-Bytes Cursor::value() const { return entry_of(CursorAccess::state(*this)).cursor.value(); }
+Bytes Cursor::value() const {
+  const CursorState& state = CursorAccess::state(*this);
+  return detail::readable(state.store, [&] { return entry_of(state).cursor.value(); });
+}
 
 Cursor& Cursor::operator++() {
-  entry_of(CursorAccess::state(*this));
-  CursorAccess::state(*this).cursor.next();
+  CursorState& state = CursorAccess::state(*this);
+  detail::readable(state.store, [&] {
+    entry_of(state);
+    state.cursor.next();
+  });
   return *this;
 }
 
 Cursor& Cursor::operator--() {
-  require_valid(CursorAccess::state(*this));
-  if (!CursorAccess::state(*this).cursor.previous()) {
-    throw Error(Errc::misuse, "the cursor stands at the beginning");
-  }
+  CursorState& state = CursorAccess::state(*this);
+  detail::readable(state.store, [&] {
+    require_valid(state);
+    if (!state.cursor.previous()) {
+      throw Error(Errc::misuse, "the cursor stands at the beginning");
+    }
+  });
   return *this;
 }
 

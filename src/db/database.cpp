@@ -11,6 +11,7 @@ namespace {
 detail::Handle& require(const std::shared_ptr<detail::Handle>& handle) {
   if (!handle) throw Error(Errc::misuse, "used after it was moved from");
   db::require_own_process(*handle->store);
+  handle->store->require_readable();
   return *handle;
 }
 
@@ -36,30 +37,37 @@ Database::~Database() = default;
 
 Snapshot Database::snapshot() const {
   const detail::Handle& handle = require(handle_);
-  return detail::Access::make(
-      std::make_unique<detail::SnapshotState>(handle.store, handle.options.verify));
+  return detail::readable(handle.store.get(), [&] {
+    return detail::Access::make(
+        std::make_unique<detail::SnapshotState>(handle.store, handle.options.verify));
+  });
 }
 
 Transaction Database::begin() {
   const detail::Handle& handle = require_writable(handle_);
-  auto hold = std::make_unique<txn::WriterHold>(*handle.store);
-  return detail::Access::make(
-      std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
+  return detail::readable(handle.store.get(), [&] {
+    auto hold = std::make_unique<txn::WriterHold>(*handle.store);
+    return detail::Access::make(
+        std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
+  });
 }
 
 std::optional<Transaction> Database::try_begin() {
   const detail::Handle& handle = require_writable(handle_);
-  auto hold = std::make_unique<txn::WriterHold>(*handle.store, std::try_to_lock);
-  if (!hold->holds()) return std::nullopt;
-  return detail::Access::make(
-      std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
+  return detail::readable(handle.store.get(), [&]() -> std::optional<Transaction> {
+    auto hold = std::make_unique<txn::WriterHold>(*handle.store, std::try_to_lock);
+    if (!hold->holds()) return std::nullopt;
+    return detail::Access::make(
+        std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
+  });
 }
 
 std::optional<std::string> Database::get(Bytes key) const {
   const Snapshot now = snapshot();
   const auto value = now.table().get(key);
   if (!value) return std::nullopt;
-  return std::string(*value);
+  const txn::Store& store = *handle_->store;
+  return detail::readable(&store, [&] { return std::optional{std::string(*value)}; });
 }
 
 void Database::put(Bytes key, Bytes value) {
@@ -77,14 +85,18 @@ bool Database::erase(Bytes key) {
 
 void Database::sync() {
   txn::Store& store = *require(handle_).store;
-  store.require_healthy();
-  txn::State state;
-  while (!store.load_state(store.visible(), state)) {
-  }
-  txn::flush_until(store, state.log_end);
+  detail::readable(&store, [&] {
+    store.require_healthy();
+    txn::State state;
+    while (!store.load_state(store.visible(), state)) store.require_readable();
+    txn::flush_until(store, state.log_end);
+  });
 }
 
-void Database::checkpoint() { txn::checkpoint(*require_writable(handle_).store); }
+void Database::checkpoint() {
+  txn::Store& store = *require_writable(handle_).store;
+  detail::readable(&store, [&] { txn::checkpoint(store); });
+}
 
 const std::filesystem::path& Database::path() const noexcept {
   return handle_->store->data().path();

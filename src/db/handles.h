@@ -1,12 +1,18 @@
 // What stands behind the public classes.
 #pragma once
 
+#include <quire/cursor.h>
 #include <quire/database.h>
 
+#include <exception>
 #include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "btree/cursor.h"
 #include "db/registry.h"
+#include "storage/fault_guard.h"
 #include "txn/snapshot.h"
 #include "txn/transaction.h"
 
@@ -64,6 +70,44 @@ struct CursorState {
   txn::OpenTable* open = nullptr;
   std::uint64_t changes = 0;  // of `open` when the cursor was placed
 };
+
+// With Options::guard_sigbus: reads through what a call hands out, so that missing pages are noted.
+template <typename Result>
+void touch(const Result&) noexcept {}
+inline void touch(Bytes bytes) noexcept { storage::touch(bytes.data(), bytes.size()); }
+inline void touch(const Entry& entry) noexcept {
+  touch(entry.key);
+  touch(entry.value);
+}
+template <typename Result>
+void touch(const std::optional<Result>& result) noexcept {
+  if (result) touch(*result);
+}
+
+// Runs the body of a public call of a store (null: of none). What it has read or failed with counts
+// only when every page was there (see txn::Store::require_readable).
+template <typename Body>
+auto readable(const txn::Store* store, Body&& body) {
+  const auto require_readable = [store] {
+    if (store != nullptr) store->require_readable();
+  };
+  try {
+    if constexpr (std::is_void_v<std::invoke_result_t<Body>>) {
+      body();
+      require_readable();
+    } else {
+      auto result = body();
+      if (store != nullptr && store->is_guarded()) [[unlikely]] {
+        touch(result);
+        require_readable();
+      }
+      return result;
+    }
+  } catch (const std::exception&) {
+    require_readable();
+    throw;
+  }
+}
 
 struct TableAccess {
   static ViewState& state(TableView& view) noexcept {

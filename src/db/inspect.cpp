@@ -22,10 +22,7 @@ std::uint64_t pages_of(const format::TreeRoot& tree) noexcept {
   return tree.branch_pages + tree.leaf_pages + tree.extent_pages;
 }
 
-}  // namespace
-
-Statistics stat(const Database& database) {
-  txn::Store& store = detail::Access::store(database);
+Statistics statistics_of(txn::Store& store) {
   const txn::Snapshot snapshot(store);
   const txn::State& state = snapshot.state();
   const shared::Control& control = store.control();
@@ -61,11 +58,19 @@ Statistics stat(const Database& database) {
   return statistics;
 }
 
+}  // namespace
+
+Statistics stat(const Database& database) {
+  txn::Store& store = detail::Access::store(database);
+  return detail::readable(&store, [&] { return statistics_of(store); });
+}
+
 std::vector<ReaderInfo> readers(const Database& database) {
   txn::Store& store = detail::Access::store(database);
   const std::uint64_t newest = store.published().value;
   std::vector<ReaderInfo> readers;
-  for (const shared::RegisteredReader& reader : store.readers().list()) {
+  const auto registered = detail::readable(&store, [&] { return store.readers().list(); });
+  for (const shared::RegisteredReader& reader : registered) {
     readers.push_back({.pid = reader.pid,
                        .command = reader.command,
                        .txn = reader.txn.value,

@@ -56,6 +56,8 @@ std::shared_ptr<txn::Store> open_store(const std::filesystem::path& path, const 
       known != registry().stores.end()) {
     if (auto store = known->second.lock()) {
       store->require_fits(options);
+      if (options.guard_sigbus) store->guard_sigbus();
+      store->require_readable();
       return store;
     }
   }

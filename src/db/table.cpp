@@ -42,6 +42,16 @@ Cursor cursor_over(const ViewState& state, const Source& source) {
   return cursor;
 }
 
+// A cursor that `seek` has placed.
+template <typename Seek>
+Cursor placed(const ViewState& state, Seek seek) {
+  return detail::readable(state.store, [&] {
+    Cursor cursor = cursor_over(state, source_of(state));
+    seek(CursorAccess::state(cursor).cursor);
+    return cursor;
+  });
+}
+
 // The first key behind all that begin with `prefix`; false when there is none.
 bool next_prefix(Bytes prefix, std::string& next) {
   next.assign(prefix);
@@ -68,47 +78,46 @@ Table detail::TableAccess::make_table(const ViewState& state) {
 static_assert(sizeof(ViewState) <= 128);
 
 std::optional<Bytes> TableView::get(Bytes key) const {
-  const Source source = source_of(TableAccess::state(*this));
-  return btree::get(source.view, source.tree, key);
+  const ViewState& state = TableAccess::state(*this);
+  return detail::readable(state.store, [&] {
+    const Source source = source_of(state);
+    return btree::get(source.view, source.tree, key);
+  });
 }
 
 bool TableView::contains(Bytes key) const {
-  const Source source = source_of(TableAccess::state(*this));
-  return btree::contains(source.view, source.tree, key);
+  const ViewState& state = TableAccess::state(*this);
+  return detail::readable(state.store, [&] {
+    const Source source = source_of(state);
+    return btree::contains(source.view, source.tree, key);
+  });
 }
 
 std::uint64_t TableView::size() const {
-  return source_of(TableAccess::state(*this)).tree.entry_count;
+  const ViewState& state = TableAccess::state(*this);
+  return detail::readable(state.store, [&] { return source_of(state).tree.entry_count; });
 }
 
 Cursor TableView::begin() const {
-  const ViewState& state = TableAccess::state(*this);
-  Cursor cursor = cursor_over(state, source_of(state));
-  CursorAccess::state(cursor).cursor.seek_first();
-  return cursor;
+  return placed(TableAccess::state(*this), [](btree::Cursor& cursor) { cursor.seek_first(); });
 }
 
 Cursor TableView::end() const {
-  const ViewState& state = TableAccess::state(*this);
-  return cursor_over(state, source_of(state));
+  return placed(TableAccess::state(*this), [](btree::Cursor&) {});
 }
 
 Cursor TableView::find(Bytes key) const {
-  Cursor cursor = end();
-  CursorAccess::state(cursor).cursor.seek_exact(key);
-  return cursor;
+  return placed(TableAccess::state(*this), [&](btree::Cursor& cursor) { cursor.seek_exact(key); });
 }
 
 Cursor TableView::lower_bound(Bytes key) const {
-  Cursor cursor = end();
-  CursorAccess::state(cursor).cursor.seek_lower_bound(key);
-  return cursor;
+  return placed(TableAccess::state(*this),
+                [&](btree::Cursor& cursor) { cursor.seek_lower_bound(key); });
 }
 
 Cursor TableView::upper_bound(Bytes key) const {
-  Cursor cursor = end();
-  CursorAccess::state(cursor).cursor.seek_upper_bound(key);
-  return cursor;
+  return placed(TableAccess::state(*this),
+                [&](btree::Cursor& cursor) { cursor.seek_upper_bound(key); });
 }
 
 Range TableView::range(Bytes first, Bytes limit) const {
@@ -123,22 +132,26 @@ Range TableView::prefix(Bytes prefix) const {
 
 void Table::put(Bytes key, Bytes value) {
   const ViewState& state = TableAccess::state(*this);
-  state.transaction->put(*state.open, key, value, btree::PutMode::upsert);
+  detail::readable(state.store, [&] {
+    state.transaction->put(*state.open, key, value, btree::PutMode::upsert);
+  });
 }
 
 bool Table::insert(Bytes key, Bytes value) {
   const ViewState& state = TableAccess::state(*this);
-  return state.transaction->put(*state.open, key, value, btree::PutMode::insert_only);
+  return detail::readable(state.store, [&] {
+    return state.transaction->put(*state.open, key, value, btree::PutMode::insert_only);
+  });
 }
 
 bool Table::erase(Bytes key) {
   const ViewState& state = TableAccess::state(*this);
-  return state.transaction->erase(*state.open, key);
+  return detail::readable(state.store, [&] { return state.transaction->erase(*state.open, key); });
 }
 
 void Table::clear() {
   const ViewState& state = TableAccess::state(*this);
-  state.transaction->clear(*state.open);
+  detail::readable(state.store, [&] { state.transaction->clear(*state.open); });
 }
 
 std::size_t key_bytes_max(std::uint32_t page_size_bytes) noexcept {

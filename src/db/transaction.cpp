@@ -44,7 +44,7 @@ detail::TransactionState::~TransactionState() { rollback(); }
 // A transaction ends on its own thread, so the list that it is taken off is the one it is on.
 void detail::TransactionState::commit(Durability wanted) {
   try {
-    transaction.commit(wanted);
+    readable(store.get(), [&] { transaction.commit(wanted); });
   } catch (...) {
     forget_if_ended();
     throw;
@@ -72,24 +72,28 @@ TableView Snapshot::table(Bytes name) const& {
   const txn::Snapshot& snapshot = require(state_).snapshot;
   db::require_own_process(*state_->store);
   ViewState view{.store = state_->store.get(), .view = snapshot.view(), .tree = {}};
-  if (name.empty()) {
-    view.tree = snapshot.state().default_table;
-  } else if (const auto record =
-                 txn::find_table(snapshot.view(), snapshot.state().catalogue, name)) {
-    view.tree = record->tree;
-  }
+  detail::readable(view.store, [&] {
+    if (name.empty()) {
+      view.tree = snapshot.state().default_table;
+    } else if (const auto record =
+                   txn::find_table(snapshot.view(), snapshot.state().catalogue, name)) {
+      view.tree = record->tree;
+    }
+  });
   return detail::TableAccess::make_view(view);
 }
 
 std::vector<std::string> Snapshot::tables() const {
   const txn::Snapshot& snapshot = require(state_).snapshot;
   db::require_own_process(*state_->store);
-  std::vector<std::string> names;
-  for (txn::CatalogueReader reader(snapshot.view(), snapshot.state().catalogue); !reader.at_end();
-       reader.next()) {
-    names.emplace_back(reader.name());
-  }
-  return names;
+  return detail::readable(state_->store.get(), [&] {
+    std::vector<std::string> names;
+    for (txn::CatalogueReader reader(snapshot.view(), snapshot.state().catalogue); !reader.at_end();
+         reader.next()) {
+      names.emplace_back(reader.name());
+    }
+    return names;
+  });
 }
 
 std::uint64_t Snapshot::txn() const noexcept { return state_ ? state_->snapshot.txn().value : 0; }
@@ -102,17 +106,24 @@ Transaction::~Transaction() = default;
 
 Table Transaction::table(Bytes name) & {
   txn::Transaction& transaction = require(state_).transaction;
-  return detail::TableAccess::make_table({.store = state_->store.get(),
-                                          .view = {},
-                                          .tree = {},
-                                          .transaction = &transaction,
-                                          .open = &transaction.table(name)});
+  const txn::Store* store = state_->store.get();
+  return detail::readable(store, [&] {
+    return detail::TableAccess::make_table({.store = store,
+                                            .view = {},
+                                            .tree = {},
+                                            .transaction = &transaction,
+                                            .open = &transaction.table(name)});
+  });
 }
 
-bool Transaction::drop(Bytes name) { return require(state_).transaction.drop(name); }
+bool Transaction::drop(Bytes name) {
+  txn::Transaction& transaction = require(state_).transaction;
+  return detail::readable(state_->store.get(), [&] { return transaction.drop(name); });
+}
 
 std::vector<std::string> Transaction::tables() const {
-  return require(state_).transaction.tables();
+  const txn::Transaction& transaction = require(state_).transaction;
+  return detail::readable(state_->store.get(), [&] { return transaction.tables(); });
 }
 
 void Transaction::commit() { commit(require(state_).durability); }

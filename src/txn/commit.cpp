@@ -92,7 +92,7 @@ void Transaction::write_catalogue() {
   }
 }
 
-bool Transaction::fits_log() const noexcept {
+bool Transaction::fits_log() const {
   if (log_is_dropped_) return false;
   const log::Ring ring = store_.ring();
   const std::uint64_t used =
@@ -118,6 +118,7 @@ void Transaction::commit_by_record(Durability durability) {
   if (durability == Durability::full) state_.newest_full = txn_;
   store_.store_state(txn_, state_);
   crash_point("commit: state stored");
+  store_.require_readable();  // what was stored for it went into the file
   store_.control().visible.store(txn_.value, std::memory_order_release);
   crash_point("commit: visible");
 }

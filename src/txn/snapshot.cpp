@@ -9,9 +9,12 @@ Snapshot::Snapshot(Store& store, Verify verify)
       verification_(store.verification(verify)),
       slot_(store.readers().enter(&txn_)) {
   crash_point("snapshot: registered");
-  // The record may be overwritten between registration and copy: then P has moved on as well.
-  while (!store.load_state(txn_, state_)) txn_ = store.readers().move_on(slot_);
   try {
+    // The record may be overwritten between registration and copy: then P has moved on as well.
+    while (!store.load_state(txn_, state_)) {
+      store.require_readable();
+      txn_ = store.readers().move_on(slot_);
+    }
     view_ = store.view(state_.page_count);
     verification_.newest = txn_;
     if (verify != Verify::never) view_.verification = &verification_;

@@ -62,19 +62,41 @@ Store::Store(const std::filesystem::path& path, const Options& options)
     }
     drop_untrusted_cache(data_, region_);
     data_.fill_holes();
-    data_.map(options.reserve);
+    map(options);
     crash_point("open: alone");
-    recover(*this);
+    recover_readable();
     crash_point("open: recovered");
     region_.open_to_others();
     crash_point("open: ready");
   } else {
-    data_.map(options.reserve);
+    map(options);
   }
+}
+
+void Store::map(const Options& options) {
+  data_.map(options.reserve);
+  if (options.guard_sigbus) guard_sigbus();
+}
+
+void Store::recover_readable() {
+  try {
+    recover(*this);
+  } catch (const Error&) {
+    require_readable();  // zeros in the place of a page look like damage
+    throw;
+  }
+  require_readable();
 }
 
 Store::~Store() {
   if (abandoned_.load()) return;
+  if (is_guarded() && kept_guards_->region.is_lost()) {
+    // Stays mapped: a robust mutex in it may still be on the list of its thread.
+    readers_.abandon_after_fork();
+    region_.abandon_after_fork();
+    return;
+  }
+  if (is_guarded() && kept_guards_->data.is_lost()) return;  // unclean: the next open recovers
   try {
     crash_point("close: begins");
     if (!region_.close_to_others()) return;
@@ -125,8 +147,9 @@ pages::Verification Store::verification(Verify verify) {
           .verified = verify == Verify::first_touch ? verified_.get() : nullptr};
 }
 
-log::Ring Store::ring() const noexcept {
+log::Ring Store::ring() const {
   const shared::Run run = shared::unpack_run(control().log_run.load(std::memory_order_acquire));
+  if (run.page_count == 0) require_readable();
   const std::uint64_t offset = std::uint64_t{run.first_page} * facts_.page_bytes;
   return {.read = data_.read_base() + offset,
           .write = data_.write_base() + offset,
@@ -177,6 +200,7 @@ void Store::poison(const std::error_code& error, const char* action) {
 }
 
 void Store::require_healthy() const {
+  require_readable();
   if (control().poisoned.load(std::memory_order_acquire) == 0 || sabotaged("poison_ignored"))
     return;
   throw Error(Errc::poisoned,
@@ -185,8 +209,39 @@ void Store::require_healthy() const {
                   "to the disk, and open it anew");
 }
 
+void Store::guard_sigbus() {
+  if (is_guarded()) return;
+  kept_guards_ = std::make_unique<Guards>();
+  kept_guards_->region.cover(region_.file().base(), shared::kRegionBytes);
+  kept_guards_->data.cover(data_.read_base(), data_.reserved_bytes());
+  if (data_.write_base() != data_.read_base()) {
+    kept_guards_->data.cover(data_.write_base(), data_.reserved_bytes());
+  }
+  guards_.store(kept_guards_.get(), std::memory_order_release);
+}
+
+void Store::require_nothing_lost() const {
+  const Guards& guards = *guards_.load(std::memory_order_acquire);
+  constexpr const char* kAdvice =
+      " cannot be read: the file was cut, or the disk failed; close the database in this process "
+      "and open it anew";
+  if (guards.data.is_lost()) {
+    throw Error(Errc::io, name_ + ": page " +
+                              std::to_string(guards.data.lost_offset() / facts_.page_bytes) +
+                              kAdvice);
+  }
+  if (guards.region.is_lost()) {
+    throw Error(Errc::io,
+                region_.path() + ": byte " + std::to_string(guards.region.lost_offset()) + kAdvice);
+  }
+}
+
 void Store::abandon_after_fork() noexcept {
   abandoned_.store(true);
+  if (kept_guards_) {
+    kept_guards_->data.abandon_after_fork();
+    kept_guards_->region.abandon_after_fork();
+  }
   readers_.abandon_after_fork();
   region_.abandon_after_fork();
   data_.abandon_after_fork();

@@ -21,6 +21,7 @@
 #include "shared/readers.h"
 #include "shared/region.h"
 #include "storage/data_file.h"
+#include "storage/fault_guard.h"
 
 namespace quire::txn {
 
@@ -83,7 +84,8 @@ class Store {
   // flushes asks first.
   void require_window() const;
 
-  log::Ring ring() const noexcept;
+  // Throws Errc::io when the region was lost under us.
+  log::Ring ring() const;
 
   // The state record of `txn`; false when it has been overwritten.
   bool load_state(TxnId txn, State& state) const noexcept;
@@ -109,16 +111,38 @@ class Store {
   [[noreturn]] void poison(const std::error_code& error, const char* action);
   void require_healthy() const;
 
+  // Notes pages that cannot be read instead of dying of SIGBUS, from now on, for the whole store.
+  // One thread at a time; harmless when it is so already.
+  void guard_sigbus();
+  bool is_guarded() const noexcept { return guards_.load(std::memory_order_acquire) != nullptr; }
+
+  // Throws Errc::io once a page could not be read: nothing read before is to be believed, nothing
+  // stored before is to be made known (see storage/fault_guard.h).
+  void require_readable() const {
+    if (is_guarded()) [[unlikely]]
+      require_nothing_lost();
+  }
+
   bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_relaxed); }
 
   // In a forked child: closes descriptors, touches nothing shared.
   void abandon_after_fork() noexcept;
 
  private:
+  struct Guards {
+    storage::FaultGuard data;
+    storage::FaultGuard region;
+  };
+  void map(const Options& options);
+  void recover_readable();
+  void require_nothing_lost() const;
+
   storage::DataFile data_;
   std::string name_;
   Facts facts_;
   shared::Region region_;
+  std::unique_ptr<Guards> kept_guards_;  // ends before the mappings, after all that uses them
+  std::atomic<const Guards*> guards_{nullptr};  // the same; null: nobody has asked for it
   shared::Readers readers_;
   shared::WriterLock writer_lock_;
   shared::ByteMutex checkpoint_lock_;

@@ -90,7 +90,7 @@ class Transaction {
 
   bool has_changes() const noexcept;
   void write_catalogue();
-  bool fits_log() const noexcept;
+  bool fits_log() const;
   void commit_by_record(Durability durability);
   void undo() noexcept;
 

@@ -6,7 +6,7 @@
 namespace quire::test {
 
 struct PowerOptions {
-  std::uint64_t cuts = 250;  // on each file system
+  std::uint64_t cuts = 160;  // on each file system
   std::uint64_t seed = 0;    // 0: $QUIRE_SEED, or the clock
 };
 inline PowerOptions power_options;
