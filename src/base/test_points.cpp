@@ -4,7 +4,7 @@
 
 namespace quire::test_points {
 
-void (*reached)(const char* crash_point) = nullptr;
+void (*reached)(const char* crash_point, std::uint64_t offset, std::uint64_t size_bytes) = nullptr;
 std::string_view sabotage;
 
 }  // namespace quire::test_points

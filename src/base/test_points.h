@@ -6,6 +6,7 @@
 // Threads: the hooks are set while no database is open.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 namespace quire {
@@ -13,19 +14,20 @@ namespace quire {
 #ifdef QUIRE_TEST_POINTS
 
 namespace test_points {
-extern void (*reached)(const char* crash_point);  // null: go on
-extern std::string_view sabotage;                 // the one that is in force; empty: none
+// Null: go on. `offset` and `size_bytes` only where the step is about a range of the file.
+extern void (*reached)(const char* crash_point, std::uint64_t offset, std::uint64_t size_bytes);
+extern std::string_view sabotage;  // the one that is in force; empty: none
 }  // namespace test_points
 
-inline void crash_point(const char* name) {
-  if (test_points::reached != nullptr) test_points::reached(name);
+inline void crash_point(const char* name, std::uint64_t offset = 0, std::uint64_t size_bytes = 0) {
+  if (test_points::reached != nullptr) test_points::reached(name, offset, size_bytes);
 }
 
 inline bool sabotaged(std::string_view name) noexcept { return test_points::sabotage == name; }
 
 #else
 
-constexpr void crash_point(const char*) noexcept {}
+constexpr void crash_point(const char*, std::uint64_t = 0, std::uint64_t = 0) noexcept {}
 constexpr bool sabotaged(std::string_view) noexcept { return false; }
 
 #endif

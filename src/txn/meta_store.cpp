@@ -109,7 +109,7 @@ void mark_in_use(Store& store) {
 }
 
 void redirty(Store& store, std::uint64_t offset, std::uint64_t size_bytes) {
-  crash_point("redirty: begins");
+  crash_point("redirty: begins", offset, size_bytes);
   constexpr std::uint64_t kSystemPageBytes = 4096;
   const std::uint64_t limit = offset + size_bytes;
   for (std::uint64_t at = offset / kSystemPageBytes * kSystemPageBytes; at < limit;

@@ -1,0 +1,102 @@
+#include "crash/history.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <xxhash.h>
+
+namespace quire::crash {
+namespace {
+
+class Hash {
+ public:
+  void add(std::string_view bytes) {
+    sum_ = XXH3_64bits_withSeed(bytes.data(), bytes.size(), sum_ + bytes.size());
+  }
+  std::uint64_t sum() const noexcept { return sum_; }
+
+ private:
+  std::uint64_t sum_ = 0;
+};
+
+template <typename Table>
+void add_table(Hash& hash, std::string_view name, const Table& table) {
+  hash.add(name);
+  for (const auto& [key, value] : table) {
+    hash.add(key);
+    hash.add(value);
+  }
+}
+
+}  // namespace
+
+std::uint64_t hash_of(const Model& model) {
+  Hash hash;
+  add_table(hash, "", model.table(""));
+  for (const std::string& name : model.names()) add_table(hash, name, model.table(name));
+  return hash.sum();
+}
+
+std::uint64_t hash_of(const Snapshot& snapshot) {
+  Hash hash;
+  add_table(hash, "", snapshot.table());
+  for (const std::string& name : snapshot.tables()) add_table(hash, name, snapshot.table(name));
+  return hash.sum();
+}
+
+History::History(Model first) {
+  const std::uint64_t hash = hash_of(first);
+  states_.push_back({std::move(first), hash, 0});
+}
+
+void History::attempt(Model next) {
+  const std::uint64_t hash = hash_of(next);
+  states_.push_back({std::move(next), hash, window_.acknowledged});
+  window_.attempted = states_.size() - 1;
+}
+
+void History::returned(std::uint64_t txn, bool is_durable) {
+  remember_id(txn);
+  window_.returned = window_.attempted;
+  if (is_durable) all_durable();
+}
+
+void History::refused() {
+  states_.push_back(states_[states_.size() - 2]);
+  window_.attempted = window_.returned = states_.size() - 1;
+}
+
+void History::recovered(std::size_t index) {
+  State state = states_[index];
+  state.durable_before = window_.acknowledged;
+  states_.push_back(std::move(state));
+  window_.attempted = window_.returned = window_.acknowledged = states_.size() - 1;
+}
+
+History History::until(const Window& window) const {
+  History earlier = *this;
+  earlier.states_.resize(window.attempted + 1, states_.front());
+  earlier.ids_.resize(window.id_count);
+  earlier.window_ = window;
+  return earlier;
+}
+
+void History::remember_id(std::uint64_t txn) {
+  ids_.push_back({txn, states_.back().hash});
+  window_.id_count = ids_.size();
+}
+
+std::optional<std::size_t> History::find(std::uint64_t hash, std::size_t first,
+                                         std::size_t last) const {
+  for (std::size_t index = last + 1; index-- > first;) {
+    if (states_[index].hash == hash) return index;
+  }
+  return std::nullopt;
+}
+
+bool History::may_have_id(std::uint64_t txn, std::uint64_t hash, std::size_t id_count) const {
+  return std::none_of(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(id_count),
+                      [&](const Id& id) { return id.txn == txn && id.hash != hash; });
+}
+
+}  // namespace quire::crash

@@ -1,0 +1,72 @@
+// From one moment of a run to the files that a crash at that moment may leave.
+//
+// Threads: one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crash/drive.h"
+#include "crash/history.h"
+#include "support/random.h"
+
+namespace quire::crash {
+
+using test::Random;
+
+// A moment of a run.
+struct Cut {
+  std::string place;
+  DriveState drive;
+  Window window;
+  std::uint64_t poison = 0;  // what the region says of failed flushes
+};
+
+enum class Damage : std::uint8_t {
+  none,
+  meta,   // one of two metas that name the same checkpoint is gone
+  record  // bytes of the live log have changed
+};
+
+struct Image {
+  std::vector<ContentId> pages;
+  Damage damage = Damage::none;
+  std::string what;
+  std::uint64_t hash = 0;
+};
+
+// The power cuts of one moment. Every page that is not flushed is, independently of all others, as
+// it was at the last flush, as it is now, as it was in between, or torn.
+class PowerCuts {
+ public:
+  PowerCuts(Contents& contents, const Cut& cut);
+
+  // Some of them, at most `limit`, different for different states of `random`; all combinations of
+  // old and new where they are no more than that.
+  std::vector<Image> choose(std::uint64_t limit, Random& random);
+
+  // The same file with one of its metas or a piece of its live log damaged; nothing where that
+  // could not be told from an ordinary crash.
+  std::optional<Image> damaged(Damage damage, Random& random);
+
+ private:
+  static constexpr std::size_t kAllSubsetsMax = 12;  // pages
+
+  Image subset(std::uint64_t newer);  // bit i: the i-th dirty page is new
+  Image listed(std::uint64_t number, Random& random);
+  std::uint64_t listed_count() const noexcept;
+  Image any_versions(Random& random);
+  Image torn(Random& random);
+  ContentId torn_page(const PageState& page, Random& random);
+  Image with(const std::vector<ContentId>& chosen, std::string what);
+  void cut_length(Image& image, Random& random) const;
+  void finish(Image& image) const;
+
+  Contents& contents_;
+  const Cut& cut_;
+  std::vector<std::size_t> dirty_;
+};
+
+}  // namespace quire::crash
