@@ -43,6 +43,14 @@ format::Meta read_meta(const storage::DataFile& data, int slot) {
   return meta;
 }
 
+// Whether the last close came to its end. A clean mark in one meta alone may be no further than the
+// page cache: what it names is not to be built upon before a flush.
+bool was_closed_cleanly(const storage::DataFile& data, const format::MetaChoice& choice) {
+  const format::Meta other = read_meta(data, 1 - choice.slot);
+  return choice.meta.clean == 1 && format::judge(other) == format::MetaFault::none &&
+         other.clean == 1 && other.checkpoint == choice.meta.checkpoint;
+}
+
 class Recovery {
  public:
   Recovery(Store& store, const format::MetaChoice& choice)
@@ -108,11 +116,11 @@ class Recovery {
     pin_older_meta();
   }
 
-  // The other meta is valid and of another checkpoint: the one that ended this life did not get to
-  // it.
+  // The other meta is valid and of another checkpoint, be it of the same transaction: the one that
+  // ended this life did not get to it.
   bool has_older_meta() const {
     const format::Meta other = read_meta(store_.data(), 1 - slot_);
-    return format::judge(other) == format::MetaFault::none && other.txn != meta_.txn;
+    return format::judge(other) == format::MetaFault::none && other.checkpoint != meta_.checkpoint;
   }
 
   // Calls `visit` for the runs of pages that a meta's space map says are in use.
@@ -268,7 +276,7 @@ format::MetaChoice read_metas_unmapped(const storage::DataFile& data) {
 
 void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region) {
   if (sabotaged("poison_forgotten_by_the_last_closer")) return;
-  const bool is_unclean = read_metas_unmapped(data).meta.clean == 0;
+  const bool is_unclean = !was_closed_cleanly(data, read_metas_unmapped(data));
   if (!region.was_poisoned() && !(region.was_missing() && is_unclean)) return;
   // What is dirty still has to reach the disk; what a failed flush has lost shows after the drop.
   if (const auto error = data.flush_all()) {
@@ -284,7 +292,8 @@ void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region)
 
 void recover(Store& store) {
   format::MetaChoice choice = read_metas_unmapped(store.data());
-  if (choice.meta.clean == 0 && !sabotaged("recovery_stores_before_it_flushes")) {
+  if (!was_closed_cleanly(store.data(), choice) &&
+      !sabotaged("recovery_stores_before_it_flushes")) {
     if (const auto error = store.data().flush_all()) {
       store.control().poisoned.store(
           1);  // for the next one: what the cache shows may not be on disk
