@@ -44,6 +44,15 @@ std::uint64_t hash_of(const Snapshot& snapshot) {
   return hash.sum();
 }
 
+std::uint64_t hash_of(Transaction& transaction) {
+  Hash hash;
+  add_table(hash, "", transaction.table());
+  for (const std::string& name : transaction.tables()) {
+    add_table(hash, name, transaction.table(name));
+  }
+  return hash.sum();
+}
+
 History::History(Model first) {
   const std::uint64_t hash = hash_of(first);
   states_.push_back({std::move(first), hash, 0});
@@ -63,6 +72,13 @@ void History::returned(std::uint64_t txn, bool is_durable) {
 
 void History::refused() {
   states_.push_back(states_[states_.size() - 2]);
+  window_.attempted = window_.returned = states_.size() - 1;
+}
+
+void History::settled(std::size_t index) {
+  State state = states_[index];
+  state.durable_before = window_.acknowledged;
+  states_.push_back(std::move(state));
   window_.attempted = window_.returned = states_.size() - 1;
 }
 

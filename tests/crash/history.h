@@ -20,6 +20,7 @@ using test::Model;
 // Hash of all tables' names, keys and values; equal for a model and a database that hold the same.
 std::uint64_t hash_of(const Model& model);
 std::uint64_t hash_of(const Snapshot& snapshot);
+std::uint64_t hash_of(Transaction& transaction);
 
 // Between which states of a history a crash at some moment may land.
 struct Window {
@@ -41,6 +42,8 @@ class History {
   void failed() noexcept { window_.returned = window_.acknowledged; }
   // It was refused: nothing happened.
   void refused();
+  // A process died in the newest attempt, and another one found this state.
+  void settled(std::size_t index);
   void all_durable() noexcept { window_.acknowledged = window_.returned; }
   // The database was opened anew and shows the state with this index, durably.
   void recovered(std::size_t index);

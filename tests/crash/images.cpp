@@ -181,7 +181,7 @@ std::optional<Image> PowerCuts::damaged(Damage damage, Random& random) {
   for (const format::Meta& meta : metas) {
     if (format::judge(meta) != format::MetaFault::none) return std::nullopt;
   }
-  if (is_meta_in_flight || metas[0].txn != metas[1].txn) return std::nullopt;
+  if (is_meta_in_flight) return std::nullopt;
   std::size_t page = kMetaPages[random.below(2)];
   std::size_t at = random.below(sizeof(format::Meta));
   if (damage == Damage::record) {

@@ -26,7 +26,7 @@ struct Cut {
 
 enum class Damage : std::uint8_t {
   none,
-  meta,   // one of two metas that name the same checkpoint is gone
+  meta,   // one of the two metas is gone
   record  // bytes of the live log have changed
 };
 

@@ -25,6 +25,8 @@ Machine::Machine()
 
 void Machine::open() { database_.emplace(path_, Options{.reserve = kFileBytesMax}); }
 
+Database Machine::open_another() const { return Database{path_, {.reserve = kFileBytesMax}}; }
+
 void Machine::close() { database_.reset(); }
 
 void Machine::kill() {

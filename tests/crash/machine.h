@@ -21,7 +21,7 @@ using Poison = std::uint64_t;
 
 class Machine {
  public:
-  static constexpr std::uint64_t kFileBytesMax = 2 << 20;
+  static constexpr std::uint64_t kFileBytesMax = 1 << 20;
 
   Machine();
 
@@ -33,6 +33,9 @@ class Machine {
   void close();
   bool is_open() const noexcept { return database_.has_value(); }
   Database& database() noexcept { return *database_; }
+
+  // In a forked child: the same file, as another process.
+  Database open_another() const;
 
   // Kills every process: the database is gone without a close, the page cache stays.
   void kill();

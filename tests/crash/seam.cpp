@@ -2,11 +2,16 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include <linux/magic.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/test_points.h"
 
@@ -48,7 +53,77 @@ bool Seam::is_data(int descriptor) const {
   return is_connected_ && descriptors_.contains(descriptor);
 }
 
+void Seam::serve_child(std::uint64_t kill_at, const std::function<void()>& body,
+                       const std::function<void(std::uint64_t)>& told) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    throw std::runtime_error("socketpair failed");
+  }
+  const pid_t child = ::fork();
+  if (child < 0) throw std::runtime_error("fork failed");
+  if (child == 0) {
+    ::close(ends[0]);
+    parent_ = ends[1];
+    kill_at_ = kill_at;
+    try {
+      body();
+    } catch (const std::exception&) {
+      // It has told its parent nothing, which is all that counts.
+    }
+    ::kill(::getpid(), SIGKILL);
+  }
+  ::close(ends[1]);
+  Request request;
+  while (::recv(ends[0], &request, sizeof request, 0) == sizeof request) {
+    answer(request, told);
+    const char done = 0;
+    if (::send(ends[0], &done, 1, MSG_NOSIGNAL) != 1) break;
+  }
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  moment("after a death");
+}
+
+void Seam::answer(const Request& request, const std::function<void(std::uint64_t)>& told) {
+  switch (request.kind) {
+    case Request::Kind::moment:
+      moment(request.place);
+      break;
+    case Request::Kind::flush:
+      if (on_moment) drive_.flush(request.first, request.second);
+      is_state_new_ = true;
+      break;
+    case Request::Kind::resized:
+      drive_.resized(request.first);
+      is_state_new_ = true;
+      break;
+    case Request::Kind::redirty:
+      if (on_moment) drive_.redirty(request.first, request.second);
+      break;
+    case Request::Kind::told:
+      told(request.first);
+      break;
+  }
+}
+
+void Seam::ask_parent(Request::Kind kind, std::uint64_t first, std::uint64_t second,
+                      const std::string& place) {
+  Request request = {kind, first, second, {}};
+  place.copy(request.place, sizeof request.place - 1);
+  char done = 0;
+  if (::send(parent_, &request, sizeof request, MSG_NOSIGNAL) != sizeof request ||
+      ::recv(parent_, &done, 1, 0) != 1) {
+    ::_exit(1);  // nobody is interested any more
+  }
+}
+
+void Seam::tell_parent(std::uint64_t number) { ask_parent(Request::Kind::told, number, 0, ""); }
+
 void Seam::moment(const std::string& place) {
+  if (parent_ >= 0) {
+    ask_parent(Request::Kind::moment, 0, 0, "in a child: " + place);
+    return;
+  }
   if (!is_connected_ || !on_moment) return;
   if (drive_.capture()) is_state_new_ = true;
   if (is_state_new_) on_moment(place);
@@ -58,6 +133,11 @@ void Seam::moment(const std::string& place) {
 int Seam::flush(Description& description, std::uint64_t offset, std::uint64_t size_bytes,
                 const char* call) {
   moment(std::string{"before "} + call);
+  if (parent_ >= 0) {
+    ask_parent(Request::Kind::flush, offset, size_bytes, "");
+    moment(std::string{"after "} + call);
+    return 0;
+  }
   is_state_new_ = true;
   bool fails = description.seen_errors != errors_;  // of another flush, not yet reported here
   if (flushes_until_error_ == 0) {
@@ -79,6 +159,10 @@ int Seam::flush(Description& description, std::uint64_t offset, std::uint64_t si
 void Seam::note_size(int descriptor) {
   struct stat status = {};
   if (::fstat(descriptor, &status) != 0) return;
+  if (parent_ >= 0) {
+    ask_parent(Request::Kind::resized, static_cast<std::uint64_t>(status.st_size), 0, "");
+    return;
+  }
   const std::uint64_t before = drive_.state().length();
   drive_.resized(static_cast<std::uint64_t>(status.st_size));
   if (drive_.state().length() != before) is_state_new_ = true;
@@ -186,6 +270,12 @@ void Seam::reached(const char* crash_point, std::uint64_t offset, std::uint64_t 
   Seam& seam = *active_;
   if (!seam.is_connected_) return;
   if (std::string_view{crash_point} == "commit: visible") ++seam.visible_count_;
+  if (seam.parent_ >= 0) {
+    if (size_bytes > 0) seam.ask_parent(Request::Kind::redirty, offset, size_bytes, "");
+    seam.moment(crash_point);
+    if (--seam.kill_at_ == 0) ::kill(::getpid(), SIGKILL);
+    return;
+  }
   if (size_bytes > 0 && seam.on_moment) seam.drive_.redirty(offset, size_bytes);
   seam.moment(crash_point);
 }

@@ -42,6 +42,16 @@ class Seam {
   // Commits that became visible so far.
   std::uint64_t visible_count() const noexcept { return visible_count_; }
 
+  // Runs `body` in a forked child that is killed when it has reached its `kill_at`-th crash point,
+  // or at the end of the body. The child's calls go to the drive of this process, one at a time,
+  // and each is a moment like those of this process. `told` is called for every number that the
+  // child tells. Returns when the child is dead.
+  void serve_child(std::uint64_t kill_at, const std::function<void()>& body,
+                   const std::function<void(std::uint64_t)>& told);
+
+  // In such a child.
+  void tell_parent(std::uint64_t number);
+
   // No file grows beyond this; 0: no limit.
   void limit_bytes(std::uint64_t bytes) noexcept { limit_bytes_ = bytes; }
 
@@ -72,6 +82,17 @@ class Seam {
   static int fadvise(int descriptor, off_t offset, off_t bytes, int advice);
   static void reached(const char* crash_point, std::uint64_t offset, std::uint64_t size_bytes);
 
+  // What a child asks of its parent. Each is answered by one byte when it is done.
+  struct Request {
+    enum class Kind : std::uint8_t { moment, flush, resized, redirty, told } kind;
+    std::uint64_t first;
+    std::uint64_t second;
+    char place[48];
+  };
+  void ask_parent(Request::Kind kind, std::uint64_t first, std::uint64_t second,
+                  const std::string& place);
+  void answer(const Request& request, const std::function<void(std::uint64_t)>& told);
+
   bool is_data(int descriptor) const;
   void moment(const std::string& place);
   int flush(Description& description, std::uint64_t offset, std::uint64_t size_bytes,
@@ -90,6 +111,8 @@ class Seam {
   std::uint64_t errors_ = 0;
   std::uint64_t limit_bytes_ = 0;
   std::uint64_t visible_count_ = 0;
+  int parent_ = -1;  // in a child: the socket to its parent
+  std::uint64_t kill_at_ = 0;
   std::map<int, Description> descriptors_;     // of the data file
   std::map<std::uintptr_t, Mapped> mappings_;  // by first address
 };

@@ -13,14 +13,39 @@ constexpr std::size_t kSmallValueBytes[] = {5, 40, 700};
 constexpr std::size_t kLargeValueBytes = 9000;  // an extent of three pages
 constexpr std::size_t kHugeValueBytes = 300'000;
 constexpr std::uint64_t kWrapCommits = 4;
-constexpr std::uint64_t kWrapPuts = 12;  // of 900 bytes: four such records fill 2/3 of the log
-constexpr std::uint64_t kBulkPuts = 90;  // more than the log holds
-constexpr std::size_t kBulkValueBytes = 900;
+constexpr std::size_t kEntryValueBytes = 900;
+constexpr std::uint64_t kWrapPuts = 12;   // four such records fill 2/3 of the log
+constexpr std::uint64_t kBulkPuts = 90;   // more than the log holds
+constexpr std::uint64_t kLongLife = 300;  // crash points that no short step passes
 
 constexpr std::array<const char*, kStepCount> kNames = {
     "put",    "put_relaxed", "erase",      "large",       "large_relaxed", "table",
     "drop",   "grow",        "checkpoint", "wrap",        "bulk",          "rollback",
-    "reader", "reopen",      "kill",       "flush_error", "full_disk"};
+    "reader", "reopen",      "kill",       "flush_error", "full_disk",     "death"};
+
+void carry_out(const Edits& edits, Transaction& transaction) {
+  for (const Edit& edit : edits) {
+    if (!edit.key) {
+      transaction.drop(edit.table);
+    } else if (!edit.value) {
+      transaction.table(edit.table).erase(*edit.key);
+    } else {
+      transaction.table(edit.table).put(*edit.key, *edit.value);
+    }
+  }
+}
+
+void carry_out(const Edits& edits, Model& model) {
+  for (const Edit& edit : edits) {
+    if (!edit.key) {
+      model.drop(edit.table);
+    } else if (!edit.value) {
+      model.change(edit.table).erase(*edit.key);
+    } else {
+      model.change(edit.table)[*edit.key] = *edit.value;
+    }
+  }
+}
 
 bool is_error_of_the_disk(const Error& error) {
   return error.code() == Errc::poisoned || error.code() == Errc::io;
@@ -45,28 +70,28 @@ void Actor::take(Step step) {
   try {
     switch (step) {
       case Step::put:
-        put(Durability::full, kSmallValueBytes[number_ % 3]);
+        commit(Durability::full, put(kSmallValueBytes[number_ % 3]));
         break;
       case Step::put_relaxed:
-        put(Durability::relaxed, kSmallValueBytes[number_ % 3]);
+        commit(Durability::relaxed, put(kSmallValueBytes[number_ % 3]));
         break;
       case Step::erase:
-        erase();
+        commit(Durability::full, erase());
         break;
       case Step::large:
-        put(Durability::full, kLargeValueBytes);
+        commit(Durability::full, put(kLargeValueBytes));
         break;
       case Step::large_relaxed:
-        put(Durability::relaxed, kLargeValueBytes);
+        commit(Durability::relaxed, put(kLargeValueBytes));
         break;
       case Step::table:
-        toggle_table(true);
+        commit(Durability::full, put_into_named());
         break;
       case Step::drop:
-        toggle_table(false);
+        commit(Durability::full, {{.table = "named", .key = {}, .value = {}}});
         break;
       case Step::grow:
-        grow();
+        commit(Durability::full, put(kHugeValueBytes));
         break;
       case Step::checkpoint:
         checkpoint();
@@ -95,6 +120,9 @@ void Actor::take(Step step) {
       case Step::full_disk:
         machine_.seam().limit_bytes(machine_.drive().state().length() * kPageBytes);
         break;
+      case Step::death:
+        death();
+        break;
     }
   } catch (const Error& error) {
     if (!is_error_of_the_disk(error)) throw;
@@ -110,11 +138,12 @@ void Actor::finish() {
   machine_.close();
 }
 
-void Actor::commit(Durability durability, const Change& change) {
+void Actor::commit(Durability durability, const Edits& edits) {
   Model next = history_.newest();
+  carry_out(edits, next);
   Transaction transaction = machine_.database().begin();
   try {
-    change(transaction, next);
+    carry_out(edits, transaction);
   } catch (const Error& error) {
     if (error.code() == Errc::no_space) return;
     throw;
@@ -140,77 +169,50 @@ void Actor::commit(Durability durability, const Change& change) {
   history_.returned(txn, durability == Durability::full);
 }
 
-std::string Actor::next_key() { return "key " + std::to_string(number_ % kKeys); }
+std::string Actor::next_key() const { return "key " + std::to_string(number_ % kKeys); }
 
 std::string Actor::next_value(std::size_t size_bytes) {
   return test::pattern(size_bytes, ++number_);
 }
 
-void Actor::put(Durability durability, std::size_t value_bytes) {
-  commit(durability, [&](Transaction& transaction, Model& model) {
-    const std::string key = next_key();
-    const std::string value = next_value(value_bytes);
-    transaction.table().put(key, value);
-    model.change("")[key] = value;
-  });
+Edits Actor::put(std::size_t value_bytes) {
+  const std::string key = next_key();
+  return {{.table = "", .key = key, .value = next_value(value_bytes)}};
 }
 
-void Actor::erase() {
-  commit(Durability::full, [&](Transaction& transaction, Model& model) {
-    Model::Table& table = model.change("");
-    if (table.empty()) return;
-    auto victim = table.begin();
-    std::advance(victim, static_cast<std::ptrdiff_t>(number_++ % table.size()));
-    transaction.table().erase(victim->first);
-    table.erase(victim);
-  });
+Edits Actor::erase() {
+  const Model::Table& table = history_.newest().table("");
+  if (table.empty()) return {};
+  auto victim = table.begin();
+  std::advance(victim, static_cast<std::ptrdiff_t>(number_++ % table.size()));
+  return {{.table = "", .key = victim->first, .value = {}}};
 }
 
-void Actor::toggle_table(bool is_there) {
-  commit(Durability::full, [&](Transaction& transaction, Model& model) {
-    if (!is_there) {
-      transaction.drop("named");
-      model.drop("named");
-      return;
-    }
-    const std::string key = next_key();
-    const std::string value = next_value(60);
-    transaction.table("named").put(key, value);
-    model.change("named")[key] = value;
-  });
+Edits Actor::put_into_named() {
+  const std::string key = next_key();
+  return {{.table = "named", .key = key, .value = next_value(60)}};
+}
+
+Edits Actor::many(const std::string& table, std::uint64_t count) {
+  Edits edits;
+  for (std::uint64_t index = 0; index < count; ++index) {
+    edits.push_back({table, "entry " + std::to_string(index), next_value(kEntryValueBytes)});
+  }
+  return edits;
 }
 
 // Commits that fill the log, so that it wraps and checkpoints become due.
 void Actor::wrap() {
   for (std::uint64_t index = 0; index < kWrapCommits; ++index) {
-    commit(Durability::relaxed, [&](Transaction& transaction, Model& model) {
-      for (std::uint64_t entry = 0; entry < kWrapPuts; ++entry) {
-        const std::string key = "wrap " + std::to_string(entry);
-        const std::string value = next_value(kBulkValueBytes);
-        transaction.table().put(key, value);
-        model.change("")[key] = value;
-      }
-    });
+    commit(Durability::relaxed, many("", kWrapPuts));
   }
 }
 
 // Too much for the log: committed by a checkpoint.
 void Actor::bulk() {
-  commit(Durability::full, [&](Transaction& transaction, Model& model) {
-    const std::string value = next_value(kBulkValueBytes);
-    for (std::uint64_t entry = 0; entry < kBulkPuts; ++entry) {
-      const std::string key = "bulk " + std::to_string(entry);
-      transaction.table("bulk").put(key, value);
-      model.change("bulk")[key] = value;
-    }
-  });
-  commit(Durability::full, [&](Transaction& transaction, Model& model) {
-    transaction.drop("bulk");
-    model.drop("bulk");
-  });
+  commit(Durability::full, many("bulk", kBulkPuts));
+  commit(Durability::full, {{.table = "bulk", .key = {}, .value = {}}});
 }
-
-void Actor::grow() { put(Durability::full, kHugeValueBytes); }
 
 void Actor::rollback() {
   Transaction transaction = machine_.database().begin();
@@ -254,6 +256,54 @@ void Actor::kill() {
   reader_.reset();
   machine_.kill();
   open_again();
+}
+
+// Another process commits or checkpoints and dies at some point of it; this one goes on.
+void Actor::death() {
+  const std::uint64_t choice = number_++ % 7;
+  Edits edits;
+  if (choice == 0) edits = put(kSmallValueBytes[number_ % 3]);
+  if (choice == 1) edits = put(kLargeValueBytes);
+  if (choice == 2) edits = erase();
+  if (choice == 3) edits = many("bulk", kBulkPuts);
+  if (choice == 4) edits = put_into_named();
+  Model next = history_.newest();
+  carry_out(edits, next);
+  const bool is_change = hash_of(next) != hash_of(history_.newest());
+  if (is_change) history_.attempt(std::move(next));
+  const Durability durability = number_ % 2 == 0 ? Durability::full : Durability::relaxed;
+  machine_.seam().serve_child(
+      test::Random(number_).between(1, test::Random(number_ + 1).one_in(2) ? 40 : kLongLife),
+      [&] { die_in_child(edits, durability); },
+      [&](std::uint64_t txn) {
+        if (txn == 0) history_.all_durable();
+        if (txn != 0 && is_change) history_.returned(txn, durability == Durability::full);
+      });
+  settle_after_death();
+}
+
+// In the child: with the file opened anew, beside its parent.
+void Actor::die_in_child(const Edits& edits, Durability durability) {
+  Database database = machine_.open_another();
+  if (edits.empty()) {
+    database.checkpoint();
+    machine_.seam().tell_parent(0);
+    return;
+  }
+  Transaction transaction = database.begin();
+  carry_out(edits, transaction);
+  const std::uint64_t txn = transaction.txn();
+  transaction.commit(durability);
+  machine_.seam().tell_parent(txn);
+}
+
+// Whoever writes next takes back what the dead one has not committed, and that decides it.
+void Actor::settle_after_death() {
+  Transaction transaction = machine_.database().begin();
+  const Window window = history_.window();
+  const auto found = history_.find(hash_of(transaction), window.returned, window.attempted);
+  if (!found) throw Failure("after a death, a writer finds none of the states that may be there");
+  history_.settled(*found);
 }
 
 void Actor::restart_after_error() {

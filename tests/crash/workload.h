@@ -6,7 +6,6 @@
 #include <quire/quire.h>
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -35,11 +34,20 @@ enum class Step : std::uint8_t {
   reopen,
   kill,
   flush_error,
-  full_disk
+  full_disk,
+  death
 };
-inline constexpr std::size_t kStepCount = 17;
+inline constexpr std::size_t kStepCount = 18;
 const char* name_of(Step step) noexcept;
 std::string names_of(std::span<const Step> steps);
+
+// One change of a table; without a value the key goes, without a key the whole table.
+struct Edit {
+  std::string table;
+  std::optional<std::string> key;
+  std::optional<std::string> value;
+};
+using Edits = std::vector<Edit>;
 
 // Something is not as promised.
 class Failure : public std::runtime_error {
@@ -61,24 +69,26 @@ class Actor {
   void finish();
 
  private:
-  using Change = std::function<void(Transaction&, Model&)>;
-
-  void commit(Durability durability, const Change& change);
-  void put(Durability durability, std::size_t value_bytes);
-  void erase();
-  void toggle_table(bool is_there);
+  void commit(Durability durability, const Edits& edits);
   void wrap();
   void bulk();
-  void grow();
   void rollback();
   void toggle_reader();
   void checkpoint();
   void reopen();
   void kill();
+  void death();
+  void die_in_child(const Edits& edits, Durability durability);
+  void settle_after_death();
   void restart_after_error();
   void open_again();
   void expect_reader_unchanged() const;
-  std::string next_key();
+
+  Edits put(std::size_t value_bytes);
+  Edits erase();
+  Edits put_into_named();
+  Edits many(const std::string& table, std::uint64_t count);
+  std::string next_key() const;
   std::string next_value(std::size_t size_bytes);
 
   Machine& machine_;
