@@ -35,12 +35,11 @@ void store_meta(Store& store, format::Meta meta, int slot) {
   store.require_healthy();
 }
 
-void store_both(Store& store, format::Meta meta, int first_slot) {
+void store_both(Store& store, const format::Meta& meta, int first_slot) {
   store_meta(store, meta, first_slot);
   crash_point("meta: first flushed");
   if (sabotaged("only_one_meta_written")) return;
-  meta.sequence += 1;
-  store_meta(store, meta, 1 - first_slot);
+  store_second_meta(store, meta, 1 - first_slot);
   crash_point("meta: both flushed");
 }
 
@@ -89,6 +88,11 @@ void announce_meta(Store& store, const format::Meta& meta, int first_slot) {
   checkpoint.first_meta_slot.store(static_cast<std::uint64_t>(first_slot),
                                    std::memory_order_release);
   checkpoint.stage.store(CheckpointStage::meta_stored, std::memory_order_release);
+}
+
+void store_second_meta(Store& store, format::Meta first, int slot) {
+  first.sequence += 1;
+  store_meta(store, first, slot);
 }
 
 void complete_checkpoint(Store& store) {

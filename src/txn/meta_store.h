@@ -14,6 +14,10 @@ void announce_meta(Store& store, const format::Meta& meta, int first_slot);
 // what it covers, and leaves what it replaced to be released. Idempotent. Throws Errc::poisoned.
 void complete_checkpoint(Store& store);
 
+// Stores and flushes, in the other slot, what the first one holds durably already. Throws
+// Errc::poisoned.
+void store_second_meta(Store& store, format::Meta first, int slot);
+
 // Makes both metas say that the file is in use; before the first log record after an open can
 // count. The caller holds the writer lock. Throws Errc::poisoned.
 void mark_in_use(Store& store);

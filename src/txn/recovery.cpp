@@ -51,10 +51,15 @@ bool was_closed_cleanly(const storage::DataFile& data, const format::MetaChoice&
          other.clean == 1 && other.checkpoint == choice.meta.checkpoint;
 }
 
+void require_may_be_written(const Store& store) {
+  if (store.facts().may_be_written) return;
+  throw Error(Errc::wrong_version,
+              store.name() + ": needs recovery by the newer version that wrote it");
+}
+
 class Recovery {
  public:
-  Recovery(Store& store, const format::MetaChoice& choice)
-      : store_(store), meta_(choice.meta), slot_(choice.slot) {}
+  Recovery(Store& store, const format::Meta& meta) : store_(store), meta_(meta) {}
 
   void run() {
     fill_control();
@@ -62,11 +67,8 @@ class Recovery {
     crash_point("recovery: allocator rebuilt");
     const log::Tail tail = scan_log();
     if (meta_.clean == 1 && sabotaged("clean_mark_believed")) return;
-    if (meta_.clean == 1 && record_count_ == 0 && !has_older_meta()) return;
-    if (!store_.facts().may_be_written) {
-      throw Error(Errc::wrong_version,
-                  store_.name() + ": needs recovery by the newer version that wrote it");
-    }
+    if (meta_.clean == 1 && record_count_ == 0) return;
+    require_may_be_written(store_);
     crash_point("recovery: log scanned");
     replay(tail);
     crash_point("recovery: replayed");
@@ -113,14 +115,6 @@ class Recovery {
       allocator.mark_used({PageId{run.first_page}, run.page_count});
     }
     allocator.recount();
-    pin_older_meta();
-  }
-
-  // The other meta is valid and of another checkpoint, be it of the same transaction: the one that
-  // ended this life did not get to it.
-  bool has_older_meta() const {
-    const format::Meta other = read_meta(store_.data(), 1 - slot_);
-    return format::judge(other) == format::MetaFault::none && other.checkpoint != meta_.checkpoint;
   }
 
   // Calls `visit` for the runs of pages that a meta's space map says are in use.
@@ -152,36 +146,6 @@ class Recovery {
       run = {PageId{static_cast<std::uint32_t>(page)}, 1};
     }
     if (run.page_count > 0) visit(run);
-  }
-
-  // Until the checkpoint that ends recovery is durable, the older meta must stay usable: what only
-  // it uses waits as freed at the newer one (rule 4).
-  void pin_older_meta() {
-    if (!has_older_meta() || sabotaged("older_meta_not_pinned")) return;
-    const format::Meta older = read_meta(store_.data(), 1 - slot_);
-    if (older.page_count > store_.allocator().file_pages()) return;
-    pages::Allocator& allocator = store_.allocator();
-    allocator.begin(TxnId{meta_.txn}, 0);
-    try {
-      for_each_map_run(older, [&](PageRun run) { pin(run, TxnId{older.txn}); });
-    } catch (const Error&) {
-      // Its map is damaged, so it would be of no use: nothing more of it needs to be kept.
-    }
-    allocator.end();
-    allocator.recount();
-    State state = store_.visible_state();
-    state.deferred_tail = allocator.deferred_tail();
-    store_.store_state(TxnId{meta_.txn}, state);
-  }
-
-  void pin(PageRun run, TxnId birth) {
-    pages::Allocator& allocator = store_.allocator();
-    for (std::uint32_t offset = 0; offset < run.page_count; ++offset) {
-      const PageRun page{PageId{run.first.value + offset}, 1};
-      if (allocator.is_used(page.first)) continue;
-      allocator.mark_used(page);
-      allocator.free_later(page, birth, false);
-    }
   }
 
   // Finds the end of the log and reserves the extents that its records name.
@@ -257,7 +221,6 @@ class Recovery {
 
   Store& store_;
   format::Meta meta_;
-  int slot_;
   std::uint64_t record_count_ = 0;
 };
 
@@ -291,7 +254,7 @@ void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region)
 }
 
 void recover(Store& store) {
-  format::MetaChoice choice = read_metas_unmapped(store.data());
+  const format::MetaChoice choice = read_metas_unmapped(store.data());
   if (!was_closed_cleanly(store.data(), choice) &&
       !sabotaged("recovery_stores_before_it_flushes")) {
     if (const auto error = store.data().flush_all()) {
@@ -300,7 +263,14 @@ void recover(Store& store) {
       throw Error(Errc::io, store.name() + ": cannot flush before recovery: " + error.message());
     }
   }
-  Recovery(store, choice).run();
+  const format::Meta other = read_meta(store.data(), 1 - choice.slot);
+  if (format::judge(other) == format::MetaFault::none &&
+      other.checkpoint != choice.meta.checkpoint && !sabotaged("older_meta_left_by_recovery")) {
+    require_may_be_written(store);
+    store_second_meta(store, choice.meta, 1 - choice.slot);
+  }
+  crash_point("recovery: metas agree");
+  Recovery(store, choice.meta).run();
 }
 
 }  // namespace quire::txn

@@ -10,8 +10,9 @@ namespace quire::txn {
 
 // What the caller, holding the writer lock, is in the middle of.
 struct SpaceContext {
-  State base;             // the newest committed state
-  bool may_sweep = true;  // false in recovery: the older meta still counts as pinned (rule 4)
+  State base;  // the newest committed state
+  bool may_sweep =
+      true;  // false in recovery: the checkpoint it starts from is all there is (rule 4)
 };
 
 // Sees to it that `page_count` pages can be allocated one by one. Throws Errc::no_space, poisoned,
