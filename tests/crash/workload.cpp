@@ -68,67 +68,53 @@ Actor::~Actor() = default;
 
 void Actor::take(Step step) {
   try {
-    switch (step) {
-      case Step::put:
-        commit(Durability::full, put(kSmallValueBytes[number_ % 3]));
-        break;
-      case Step::put_relaxed:
-        commit(Durability::relaxed, put(kSmallValueBytes[number_ % 3]));
-        break;
-      case Step::erase:
-        commit(Durability::full, erase());
-        break;
-      case Step::large:
-        commit(Durability::full, put(kLargeValueBytes));
-        break;
-      case Step::large_relaxed:
-        commit(Durability::relaxed, put(kLargeValueBytes));
-        break;
-      case Step::table:
-        commit(Durability::full, put_into_named());
-        break;
-      case Step::drop:
-        commit(Durability::full, {{.table = "named", .key = {}, .value = {}}});
-        break;
-      case Step::grow:
-        commit(Durability::full, put(kHugeValueBytes));
-        break;
-      case Step::checkpoint:
-        checkpoint();
-        break;
-      case Step::wrap:
-        wrap();
-        break;
-      case Step::bulk:
-        bulk();
-        break;
-      case Step::rollback:
-        rollback();
-        break;
-      case Step::reader:
-        toggle_reader();
-        break;
-      case Step::reopen:
-        reopen();
-        break;
-      case Step::kill:
-        kill();
-        break;
-      case Step::flush_error:
-        machine_.seam().fail_flush_after(number_++ % 3);
-        break;
-      case Step::full_disk:
-        machine_.seam().limit_bytes(machine_.drive().state().length() * kPageBytes);
-        break;
-      case Step::death:
-        death();
-        break;
-    }
+    perform(step);
   } catch (const Error& error) {
     if (!is_error_of_the_disk(error)) throw;
     restart_after_error();
   }
   expect_reader_unchanged();
+}
+
+void Actor::perform(Step step) {
+  switch (step) {
+    case Step::put:
+      return commit(Durability::full, put(kSmallValueBytes[number_ % 3]));
+    case Step::put_relaxed:
+      return commit(Durability::relaxed, put(kSmallValueBytes[number_ % 3]));
+    case Step::erase:
+      return commit(Durability::full, erase());
+    case Step::large:
+      return commit(Durability::full, put(kLargeValueBytes));
+    case Step::large_relaxed:
+      return commit(Durability::relaxed, put(kLargeValueBytes));
+    case Step::table:
+      return commit(Durability::full, put_into_named());
+    case Step::drop:
+      return commit(Durability::full, {{.table = "named", .key = {}, .value = {}}});
+    case Step::grow:
+      return commit(Durability::full, put(kHugeValueBytes));
+    case Step::checkpoint:
+      return checkpoint();
+    case Step::wrap:
+      return wrap();
+    case Step::bulk:
+      return bulk();
+    case Step::rollback:
+      return rollback();
+    case Step::reader:
+      return toggle_reader();
+    case Step::reopen:
+      return reopen();
+    case Step::kill:
+      return kill();
+    case Step::flush_error:
+      return machine_.seam().fail_flush_after(number_++ % 3);
+    case Step::full_disk:
+      return machine_.seam().limit_bytes(machine_.drive().state().length() * kPageBytes);
+    case Step::death:
+      return death();
+  }
 }
 
 void Actor::finish() {

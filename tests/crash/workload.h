@@ -69,6 +69,7 @@ class Actor {
   void finish();
 
  private:
+  void perform(Step step);
   void commit(Durability durability, const Edits& edits);
   void wrap();
   void bulk();
