@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,9 +44,21 @@ struct Statistics {
 // entries.
 QUIRE_API Statistics stat(const Database& database);
 
+// Keys with first <= key < limit; nothing: no limit. A single key is limited by itself with a zero
+// byte behind it.
+struct AffectedKeys {
+  std::string table;  // "" = the default table
+  std::optional<std::string> first;
+  std::optional<std::string> limit;
+};
+
 struct Fault {
   std::uint64_t page = 0;
   std::string reason;
+
+  // Whose entries it may have damaged, changed or hidden; nothing when it touches no entries (a
+  // count, a meta, the space map) or those of tables that can no longer be named (the catalogue).
+  std::optional<AffectedKeys> keys = {};
 };
 
 struct CheckReport {

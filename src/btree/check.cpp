@@ -47,7 +47,7 @@ class TreeCheck {
   };
 
   void fault(std::uint64_t page, const KeyRange& range, const std::string& reason) {
-    sink_.fault(page, reason + " (" + describe(range) + ")");
+    sink_.fault(page, reason + " (" + describe(range) + ")", range);
   }
 
   // A fault after which nothing below the page can be judged or counted.
@@ -79,7 +79,7 @@ class TreeCheck {
       leave_out(pointer.page, range, reason);
       return false;
     }
-    if (!sink_.used({PageId{pointer.page}, 1})) {
+    if (!sink_.used({PageId{pointer.page}, 1}, range)) {
       is_complete_ = false;
       return false;
     }
@@ -122,21 +122,27 @@ class TreeCheck {
     entry_count_ += leaf.count();
     for (std::uint32_t i = 0; i < leaf.count(); ++i) {
       const LeafEntry entry = leaf.entry(i);
-      if (entry.in_extent) visit_extent(entry.extent(), birth, report);
+      if (entry.in_extent) {
+        visit_extent(entry.extent(), format::header_of(bytes).page, birth, only(entry.key));
+      }
     }
   }
 
-  void visit_extent(const ExtentRef& extent, TxnId leaf_birth, const Report& report) {
+  // A value is as damaged as its extent, or the reference to it in the leaf; the leaf's other
+  // entries are not.
+  void visit_extent(const ExtentRef& extent, std::uint32_t leaf_page, TxnId leaf_birth,
+                    const KeyRange& key) {
     const std::string name = "value at page " + std::to_string(extent.first_page) + ": ";
+    const auto report = [&](const std::string& reason) { fault(leaf_page, key, name + reason); };
     extent_pages_ += extent.page_count;
-    if (const char* reason = view_.fault_of(extent)) return report(name + reason);
-    if (!sink_.used({PageId{extent.first_page}, extent.page_count})) return;
+    if (const char* reason = view_.fault_of(extent)) return report(reason);
+    if (!sink_.used({PageId{extent.first_page}, extent.page_count}, key)) return;
     const std::uint64_t pages = (extent.size_bytes + view_.page_bytes - 1) / view_.page_bytes;
-    if (pages != extent.page_count) report(name + "its size and its page count differ");
-    if (TxnId{extent.birth} > leaf_birth) report(name + "it is younger than its leaf");
+    if (pages != extent.page_count) report("its size and its page count differ");
+    if (TxnId{extent.birth} > leaf_birth) report("it is younger than its leaf");
     if (format::checksum(view_.at(PageId{extent.first_page}), extent.size_bytes,
                          view_.checksum_seed) != extent.checksum) {
-      report(name + "checksum mismatch");
+      fault(extent.first_page, key, name + "checksum mismatch");
     }
   }
 
@@ -151,8 +157,10 @@ class TreeCheck {
   void compare_count(const TreeRoot& tree, const char* what, std::uint64_t counted,
                      std::uint64_t found) {
     if (counted == found) return;
-    sink_.fault(tree.root.page, "the tree's root counts " + std::to_string(counted) + " " + what +
-                                    ", there are " + std::to_string(found));
+    sink_.fault(tree.root.page,
+                "the tree's root counts " + std::to_string(counted) + " " + what + ", there are " +
+                    std::to_string(found),
+                std::nullopt);
   }
 
   const PageView& view_;
@@ -178,11 +186,12 @@ bool is_zero(const TreeRoot& tree) {
 void check_tree(const PageView& view, const TreeRoot& tree, TxnId sealed, TxnId newest,
                 CheckSink& sink) {
   if (!tree.root) {
-    if (!is_zero(tree)) sink.fault(0, "a tree without a root counts entries or pages");
+    if (!is_zero(tree))
+      sink.fault(0, "a tree without a root counts entries or pages", std::nullopt);
     return;
   }
   if (tree.height == 0 || tree.height > format::kTreeHeightMax) {
-    sink.fault(tree.root.page, "the tree's height is out of range");
+    sink.fault(tree.root.page, "the tree's height is out of range", KeyRange{});
     return;
   }
   TreeCheck(view, sealed, newest, sink).run(tree);

@@ -98,6 +98,11 @@ void judge_entry(const LeafEntry& entry, std::uint32_t index, std::uint32_t page
 
 std::string describe(const KeyRange& range) {
   if (!range.low && !range.high) return "all keys";
+  if (range.low && range.high && *range.high == *range.low + std::string(1, '\0')) {
+    std::string text = "key ";
+    append_shown(text, *range.low);
+    return text;
+  }
   std::string text = "keys";
   if (range.low) append_shown(text += " from ", *range.low);
   if (range.high) append_shown(text += " to before ", *range.high);

@@ -4,26 +4,16 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "btree/key_range.h"
 #include "format/branch.h"
 #include "format/leaf.h"
 
 namespace quire::btree {
 
-// Keys that may stand below a pointer: low <= key < high. Nothing means no limit.
-struct KeyRange {
-  std::optional<std::string> low;
-  std::optional<std::string> high;
-
-  bool contains(std::string_view key) const noexcept {
-    return !(low && key < *low) && !(high && key >= *high);
-  }
-};
-
-// "keys from "a" to "b\x00"": for people, long keys cut.
+// "keys from "a" to before "b\x00"", "key "a"": for people, long keys cut.
 std::string describe(const KeyRange& range);
 
 using Report = std::function<void(const std::string& reason)>;

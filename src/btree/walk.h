@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/id.h"
+#include "btree/key_range.h"
 #include "format/page.h"
 #include "pages/page_view.h"
 
@@ -38,18 +40,22 @@ void walk(const pages::PageView& view, const format::TreeRoot& tree, Visitor& vi
 class CheckSink {
  public:
   virtual ~CheckSink() = default;
-  virtual void fault(std::uint64_t page, const std::string& reason) = 0;
 
-  // Each page run that the tree occupies, so that pages used twice are found. False: something else
-  // uses it already (the sink has noted it), do not enter.
-  virtual bool used(PageRun run) = 0;
+  // `keys` are those whose entries the fault may have damaged, changed or hidden; nothing when it
+  // touches the tree as a whole.
+  virtual void fault(std::uint64_t page, const std::string& reason,
+                     const std::optional<KeyRange>& keys) = 0;
+
+  // Each page run that the tree occupies, so that pages used twice are found, and the keys that it
+  // holds. False: something else uses it already (the sink has noted it), do not enter.
+  virtual bool used(PageRun run, const KeyRange& keys) = 0;
 };
 
 // Judges one tree completely: every page's fields, entry order inside and across pages (each key
 // lies between the separators above it), heads, hints and prefixes, level and height, fill counts
 // against `tree` (entries and pages of each kind; only when no fault hid any), checksums of pages
 // with birth <= `sealed`, extents' checksums, births not above `newest` and not above the parent's.
-// Reports each fault with page number and reason, with the affected key range, and goes on where it
+// Reports each fault with page number, reason and the affected keys, and goes on where it
 // can. Throws nothing itself.
 void check_tree(const pages::PageView& view, const format::TreeRoot& tree, TxnId sealed,
                 TxnId newest, CheckSink& sink);

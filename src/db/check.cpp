@@ -4,6 +4,9 @@
 #include <quire/inspect.h>
 
 #include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "btree/walk.h"
@@ -30,34 +33,42 @@ class Checker final : public btree::CheckSink {
   void run() {
     report_.txn = store_.visible().value;
     check_metas();
-    check_tree("catalogue", state_.catalogue);
-    check_tree("default table", state_.default_table);
+    check_tree("catalogue", state_.catalogue, std::nullopt);
+    check_tree("default table", state_.default_table, "");
     check_tables();
     check_log();
     claim_fixed_pages();
     check_account();
   }
 
-  void fault(std::uint64_t page, const std::string& reason) override {
+  void fault(std::uint64_t page, const std::string& reason,
+             const std::optional<btree::KeyRange>& keys) override {
     ++report_.fault_count;
     if (report_.faults.size() >= kFaultsKept) return;
-    report_.faults.push_back({page, place_.empty() ? reason : place_ + ": " + reason});
+    Fault found{page, place_.empty() ? reason : place_ + ": " + reason};
+    if (keys && table_) found.keys = AffectedKeys{*table_, keys->low, keys->high};
+    report_.faults.push_back(std::move(found));
   }
 
-  bool used(PageRun run) override {
+  bool used(PageRun run, const btree::KeyRange& keys) override { return claim(run, keys); }
+
+ private:
+  void fault(std::uint64_t page, const std::string& reason) { fault(page, reason, std::nullopt); }
+
+  bool claim(PageRun run, const std::optional<btree::KeyRange>& keys) {
     bool is_new = true;
     for (std::uint64_t page = run.first.value;
          page < std::uint64_t{run.first.value} + run.page_count; ++page) {
       if (page >= seen_.size()) {
-        fault(page, "lies outside the file");
+        fault(page, "lies outside the file", keys);
         return false;
       }
       if (seen_[page]) {
-        fault(page, "is used twice");
+        fault(page, "is used twice", keys);
         is_new = false;
       }
       if (!store_.allocator().is_used(PageId{static_cast<std::uint32_t>(page)})) {
-        fault(page, "is in use but marked free");
+        fault(page, "is in use but marked free", keys);
       }
       seen_[page] = true;
       ++report_.page_count;
@@ -65,7 +76,6 @@ class Checker final : public btree::CheckSink {
     return is_new;
   }
 
- private:
   void check_metas() {
     for (int slot = 0; slot < 2; ++slot) {
       format::Meta meta;
@@ -91,11 +101,15 @@ class Checker final : public btree::CheckSink {
     }
   }
 
-  void check_tree(const std::string& place, const format::TreeRoot& tree) {
+  // `table` is the name of the table that the tree is; nothing for the catalogue.
+  void check_tree(const std::string& place, const format::TreeRoot& tree,
+                  std::optional<std::string> table) {
     place_ = place;
+    table_ = std::move(table);
     btree::check_tree(view_, tree, store_.checkpointed(), store_.visible(), *this);
     report_.entry_count += tree.entry_count;
     place_.clear();
+    table_.reset();
   }
 
   void check_tables() {
@@ -107,7 +121,7 @@ class Checker final : public btree::CheckSink {
           fault(state_.catalogue.root.page,
                 "table " + std::string(reader.name()) + " has an impossible id");
         }
-        check_tree("table " + std::string(reader.name()), record.tree);
+        check_tree("table " + std::string(reader.name()), record.tree, std::string(reader.name()));
       }
     } catch (const std::exception& error) {
       fault(state_.catalogue.root.page, error.what());
@@ -130,21 +144,22 @@ class Checker final : public btree::CheckSink {
 
   void claim_fixed_pages() {
     const format::Meta meta = store_.read_metas().meta;
-    used({PageId{0}, static_cast<std::uint32_t>(format::kReservedBytes / view_.page_bytes)});
+    claim({PageId{0}, static_cast<std::uint32_t>(format::kReservedBytes / view_.page_bytes)},
+          std::nullopt);
     for (const auto& run : {meta.map[0], meta.map[1], meta.log})
-      used({PageId{run.first_page}, run.page_count});
+      claim({PageId{run.first_page}, run.page_count}, std::nullopt);
     for (const auto& place : store_.control().checkpoint.replaced) {
       if (place.load() == 0) continue;
       const shared::Run run = shared::unpack_run(place.load());
-      used({PageId{run.first_page}, run.page_count});
+      claim({PageId{run.first_page}, run.page_count}, std::nullopt);
     }
   }
 
   void check_account() {
-    store_.allocator().for_each_deferred(state_.deferred_tail,
-                                         [&](const pages::DeferredFree& entry) {
-                                           used({PageId{entry.first_page}, entry.page_count});
-                                         });
+    store_.allocator().for_each_deferred(
+        state_.deferred_tail, [&](const pages::DeferredFree& entry) {
+          claim({PageId{entry.first_page}, entry.page_count}, std::nullopt);
+        });
     std::uint64_t free_pages = 0;
     for (std::uint64_t page = 0; page < seen_.size(); ++page) {
       const bool is_used = store_.allocator().is_used(PageId{static_cast<std::uint32_t>(page)});
@@ -161,6 +176,7 @@ class Checker final : public btree::CheckSink {
   pages::PageView view_;
   std::vector<bool> seen_;
   std::string place_;
+  std::optional<std::string> table_;  // whose tree is being judged
 };
 
 }  // namespace

@@ -38,10 +38,11 @@ using Model = std::map<std::string, std::string>;
 // Hears what check_tree says about one tree.
 class Findings final : public btree::CheckSink {
  public:
-  void fault(std::uint64_t page, const std::string& reason) override {
+  void fault(std::uint64_t page, const std::string& reason,
+             const std::optional<btree::KeyRange>&) override {
     faults.push_back("page " + std::to_string(page) + ": " + reason);
   }
-  bool used(PageRun run) override {
+  bool used(PageRun run, const btree::KeyRange&) override {
     bool is_new = true;
     for (std::uint32_t i = 0; i < run.page_count && is_new; ++i) {
       is_new = pages.insert(run.first.value + i).second;

@@ -182,6 +182,8 @@ TEST_F(Check, FailsForADamagedFile) {
   const Finished json = kvtool({"check", file, "--json"});
   EXPECT_EQ(json.exit_code, 1);
   EXPECT_NE(json.out.find("\"ok\": false"), std::string::npos) << json.out;
+  EXPECT_NE(json.out.find("\"table\": \"\",\n      \"first_key\": \"key 1"), std::string::npos)
+      << json.out;
 }
 
 TEST_F(Copy, WritesEveryTableIntoANewFile) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "rot/flipped.h"
 #include "rot/referred.h"
 #include "support/small_database.h"
 
@@ -61,6 +62,25 @@ TEST(Laundering, DoesNotHappenInMergesAndClears) {
   std::cout << refused << " refused, " << found << " found by check, " << harmless
             << " no longer there\n";
   EXPECT_GT(refused, 0u);
+}
+
+// A changed byte in a reference would free somebody else's pages.
+TEST(Laundering, DoesNotHappenToWhatAClearedTableNames) {
+  const ScratchDirectory directory;
+  const std::filesystem::path file = directory.file("db");
+  make_clean(file);
+  Database db{file};
+  txn::Store& store = detail::Access::store(db);
+  const txn::State state = store.visible_state();
+  const auto large = txn::find_table(store.view(state.page_count), state.catalogue, "large");
+  ASSERT_EQ(large.value().tree.height, 1u);
+  const std::uint64_t leaf = std::uint64_t{large->tree.root.page} * kSmallPageBytes;
+  for (std::uint64_t at = leaf; at < leaf + kSmallPageBytes; at += rounds(9, 170)) {
+    const Flipped flipped(db, at);
+    Transaction tx = db.begin();
+    ASSERT_EQ(errc_of([&] { tx.table("large").clear(); }), Errc::corrupt) << "byte " << at;
+  }
+  EXPECT_TRUE(check(db).ok());
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ TEST_F(OpeningRot, OfTheSpaceMapIsRefusedByPage) {
   const std::string image = read_file(file_);
   const format::Meta meta = meta_of(image, 0);
   const std::uint32_t page = meta.map[meta.current_map].first_page;
-  for (std::uint64_t byte = 0; byte < kSmallPageBytes; byte += random_.between(1, rounds(20, 150))) {
+  for (std::uint64_t byte = 0; byte < kSmallPageBytes;
+       byte += random_.between(1, rounds(20, 150))) {
     write_flipped(image, std::uint64_t{page} * kSmallPageBytes + byte);
     ASSERT_EQ(errc_of([&] { Database{file_}; }), Errc::corrupt) << "byte " << byte;
     const std::string text = text_of([&] { Database{file_}; });

@@ -23,16 +23,34 @@ quire::CheckReport report_on(const DatabaseArguments& arguments) {
       throw;
     }
     quire::CheckReport report;
-    report.faults.push_back({.reason = reason_of(error)});
+    report.faults.push_back({.page = 0, .reason = reason_of(error), .keys = {}});
     report.fault_count = 1;
     return report;
   }
 }
 
+void set_keys(Json& json, const quire::AffectedKeys& keys) {
+  set_json_bytes(json, "table", keys.table);
+  if (keys.first) {
+    set_json_bytes(json, "first_key", *keys.first);
+  }
+  if (keys.limit) {
+    set_json_bytes(json, "limit_key", *keys.limit);
+  }
+}
+
+Json to_json(const quire::Fault& fault) {
+  Json json = {{"page", fault.page}, {"reason", fault.reason}};
+  if (fault.keys) {
+    set_keys(json, *fault.keys);
+  }
+  return json;
+}
+
 Json to_json(const quire::CheckReport& report) {
   Json faults = Json::array();
   for (const quire::Fault& fault : report.faults) {
-    faults.push_back({{"page", fault.page}, {"reason", fault.reason}});
+    faults.push_back(to_json(fault));
   }
   return {{"ok", report.ok()},
           {"txn", report.txn},
@@ -81,10 +99,13 @@ Run declare(CLI::App& command) {
 
 }  // namespace
 
-const Command kCheck = {"check", "Verify every page, checksum and entry of a database",
-                        "Reads the whole file. Exit code 1 when it finds damage, which it lists.\n"
-                        "\nExample:\n"
-                        "  kvtool check people.quire && echo all is well",
-                        declare};
+const Command kCheck = {
+    "check", "Verify every page, checksum and entry of a database",
+    "Reads the whole file. Exit code 1 when it finds damage, which it lists, with the table and\n"
+    "the keys whose entries it may have damaged or hidden: with --json as \"table\",\n"
+    "\"first_key\" and \"limit_key\" (the first key behind them).\n"
+    "\nExample:\n"
+    "  kvtool check people.quire && echo all is well",
+    declare};
 
 }  // namespace kvtool
