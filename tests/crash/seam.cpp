@@ -43,7 +43,7 @@ Seam::~Seam() {
 }
 
 void Seam::start_anew() noexcept {
-  flushes_until_error_ = kNever;
+  forget_errors();
   errors_ = 0;
   limit_bytes_ = 0;
   is_state_new_ = true;
@@ -215,6 +215,10 @@ int Seam::ftruncate(int descriptor, off_t bytes) {
 
 ssize_t Seam::pwrite(int descriptor, const void* bytes, size_t count, off_t offset) {
   Seam& seam = *active_;
+  if (seam.is_data(descriptor) && std::exchange(seam.is_write_to_fail_, false)) {
+    errno = EIO;
+    return -1;
+  }
   const ssize_t result = seam.system_.pwrite(descriptor, bytes, count, offset);
   if (seam.is_data(descriptor)) {
     seam.note_size(descriptor);

@@ -33,7 +33,13 @@ class Seam {
 
   // The flush after `count` others fails with an I/O error (0: the next).
   void fail_flush_after(std::uint64_t count) noexcept { flushes_until_error_ = count; }
-  void forget_error() noexcept { flushes_until_error_ = kNever; }
+  // The next write to the file fails with an I/O error. Nothing has changed then.
+  void fail_write() noexcept { is_write_to_fail_ = true; }
+
+  void forget_errors() noexcept {
+    flushes_until_error_ = kNever;
+    is_write_to_fail_ = false;
+  }
 
   // Whether a flush has failed since the last `start_anew`.
   bool has_failed() const noexcept { return errors_ > 0; }
@@ -108,6 +114,7 @@ class Seam {
   bool is_connected_ = true;
   bool is_state_new_ = true;
   std::uint64_t flushes_until_error_ = kNever;
+  bool is_write_to_fail_ = false;
   std::uint64_t errors_ = 0;
   std::uint64_t limit_bytes_ = 0;
   std::uint64_t visible_count_ = 0;

@@ -50,7 +50,7 @@ Simulator::Base Simulator::make_base(std::uint64_t first_txn) {
   machine_.boot(pages, false);
   machine_.open();
   History history{Model{}};
-  Actor actor(machine_, history, kFirstNumber);
+  Actor actor(machine_, history, kFirstNumber, random_);
   for (const Step step : {Step::put, Step::put, Step::table, Step::large, Step::put}) {
     actor.take(step);
   }
@@ -68,8 +68,7 @@ Counts Simulator::run() {
   const auto is_over = [&] {
     const auto spent = std::chrono::steady_clock::now() - start;
     return counts_.states() >= options_.states ||
-           std::chrono::duration_cast<std::chrono::seconds>(spent).count() >=
-               static_cast<std::int64_t>(options_.seconds_max);
+           (options_.seconds_max != 0 && spent >= std::chrono::seconds(options_.seconds_max));
   };
   for (std::uint64_t round = options_.round;; ++round) {
     cuts_per_moment_ = std::uint64_t{2} << std::min<std::uint64_t>(2 * round, 14);
@@ -120,7 +119,7 @@ void Simulator::run_workload(std::uint64_t workload, std::uint64_t round) {
     History history{base.model};
     record(&cuts, &history, nullptr);
     machine_.open();
-    Actor actor(machine_, history, kFirstNumber + 100);
+    Actor actor(machine_, history, kFirstNumber + 100, Random(random_.next()));
     for (const Step step : steps) actor.take(step);
     actor.finish();
     record(nullptr, nullptr, nullptr);
@@ -292,7 +291,7 @@ void Simulator::judge_recorded(const Case& which) {
   const std::size_t found = open_and_find(which, &hash);
   history.recovered(found);
   record(&cuts, &history, nullptr);
-  Actor actor(machine_, history, kFirstNumber + 100);
+  Actor actor(machine_, history, kFirstNumber + 100, Random(random_.next()));
   std::vector<Step> steps;
   try {
     while (steps.size() < kNestedSteps) {

@@ -18,7 +18,7 @@ namespace quire::crash {
 struct SimulatorOptions {
   std::uint64_t seed = 1;
   std::uint64_t states = 100'000;  // distinct ones to judge
-  std::uint64_t seconds_max = ~std::uint64_t{0};
+  std::uint64_t seconds_max = 0;   // 0: no limit
   unsigned depth = 2;  // 1: crashes of workloads, 2: crashes of recoveries from those as well, ...
   unsigned part = 0;   // this process takes every `parts`-th workload, from the part-th on
   unsigned parts = 1;

@@ -3,8 +3,6 @@
 #include <array>
 #include <utility>
 
-#include "support/random.h"
-
 namespace quire::crash {
 namespace {
 
@@ -14,14 +12,17 @@ constexpr std::size_t kLargeValueBytes = 9000;  // an extent of three pages
 constexpr std::size_t kHugeValueBytes = 300'000;
 constexpr std::uint64_t kWrapCommits = 4;
 constexpr std::size_t kEntryValueBytes = 900;
-constexpr std::uint64_t kWrapPuts = 12;   // four such records fill 2/3 of the log
-constexpr std::uint64_t kBulkPuts = 90;   // more than the log holds
-constexpr std::uint64_t kLongLife = 300;  // crash points that no short step passes
+constexpr std::uint64_t kWrapPuts = 12;  // four such records fill 2/3 of the log
+constexpr std::uint64_t kBulkPuts = 90;  // more than the log holds
+// About as many crash points as a process passes from its start to the end of such a step.
+constexpr std::uint64_t kPointsOfPut = 50;
+constexpr std::uint64_t kPointsOfBulk = 300;
+constexpr std::uint64_t kPointsOfCheckpoint = 28;
 
 constexpr std::array<const char*, kStepCount> kNames = {
-    "put",    "put_relaxed", "erase",      "large",       "large_relaxed", "table",
-    "drop",   "grow",        "checkpoint", "wrap",        "bulk",          "rollback",
-    "reader", "reopen",      "kill",       "flush_error", "full_disk",     "death"};
+    "put",    "put_relaxed", "erase",      "large",      "large_relaxed", "table",
+    "drop",   "grow",        "checkpoint", "wrap",       "bulk",          "rollback",
+    "reader", "reopen",      "kill",       "disk_error", "full_disk",     "death"};
 
 void carry_out(const Edits& edits, Transaction& transaction) {
   for (const Edit& edit : edits) {
@@ -61,8 +62,8 @@ std::string names_of(std::span<const Step> steps) {
   return names;
 }
 
-Actor::Actor(Machine& machine, History& history, std::uint64_t first_number)
-    : machine_(machine), history_(history), number_(first_number) {}
+Actor::Actor(Machine& machine, History& history, std::uint64_t first_number, const Random& random)
+    : machine_(machine), history_(history), number_(first_number), random_(random) {}
 
 Actor::~Actor() = default;
 
@@ -108,8 +109,9 @@ void Actor::perform(Step step) {
       return reopen();
     case Step::kill:
       return kill();
-    case Step::flush_error:
-      return machine_.seam().fail_flush_after(number_++ % 3);
+    case Step::disk_error:
+      if (random_.one_in(4)) return machine_.seam().fail_write();
+      return machine_.seam().fail_flush_after(random_.below(3));
     case Step::full_disk:
       return machine_.seam().limit_bytes(machine_.drive().state().length() * kPageBytes);
     case Step::death:
@@ -118,7 +120,7 @@ void Actor::perform(Step step) {
 }
 
 void Actor::finish() {
-  machine_.seam().forget_error();
+  machine_.seam().forget_errors();
   machine_.seam().limit_bytes(0);
   reader_.reset();
   machine_.close();
@@ -246,8 +248,8 @@ void Actor::kill() {
 
 // Another process commits or checkpoints and dies at some point of it; this one goes on.
 void Actor::death() {
-  const std::uint64_t choice = number_++ % 7;
-  Edits edits;
+  const std::uint64_t choice = random_.below(8);
+  Edits edits;  // none: a checkpoint
   if (choice == 0) edits = put(kSmallValueBytes[number_ % 3]);
   if (choice == 1) edits = put(kLargeValueBytes);
   if (choice == 2) edits = erase();
@@ -257,10 +259,12 @@ void Actor::death() {
   carry_out(edits, next);
   const bool is_change = hash_of(next) != hash_of(history_.newest());
   if (is_change) history_.attempt(std::move(next));
-  const Durability durability = number_ % 2 == 0 ? Durability::full : Durability::relaxed;
+  const Durability durability = random_.one_in(2) ? Durability::full : Durability::relaxed;
+  const std::uint64_t points = edits.empty()      ? kPointsOfCheckpoint
+                               : edits.size() > 1 ? kPointsOfBulk
+                                                  : kPointsOfPut;
   machine_.seam().serve_child(
-      test::Random(number_).between(1, test::Random(number_ + 1).one_in(2) ? 40 : kLongLife),
-      [&] { die_in_child(edits, durability); },
+      random_.between(1, points), [&] { die_in_child(edits, durability); },
       [&](std::uint64_t txn) {
         if (txn == 0) history_.all_durable();
         if (txn != 0 && is_change) history_.returned(txn, durability == Durability::full);

@@ -14,8 +14,11 @@
 
 #include "crash/history.h"
 #include "crash/machine.h"
+#include "support/random.h"
 
 namespace quire::crash {
+
+using test::Random;
 
 enum class Step : std::uint8_t {
   put,
@@ -33,7 +36,7 @@ enum class Step : std::uint8_t {
   reader,
   reopen,
   kill,
-  flush_error,
+  disk_error,
   full_disk,
   death
 };
@@ -60,7 +63,8 @@ class Failure : public std::runtime_error {
 // there is none of the states that may be.
 class Actor {
  public:
-  Actor(Machine& machine, History& history, std::uint64_t first_number);
+  // `first_number` decides what is put, `random` who dies where.
+  Actor(Machine& machine, History& history, std::uint64_t first_number, const Random& random);
   ~Actor();
 
   void take(Step step);
@@ -95,6 +99,7 @@ class Actor {
   Machine& machine_;
   History& history_;
   std::uint64_t number_;
+  Random random_;
   std::optional<Snapshot> reader_;
   std::uint64_t reader_hash_ = 0;
 };
