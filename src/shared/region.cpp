@@ -2,6 +2,7 @@
 
 #include <quire/error.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -135,20 +136,26 @@ void Region::require_same_kind() const {
   }
 }
 
+// Says the file, which nobody maps: a flush has failed, or its process died before it could say how
+// the flush had ended.
+bool Region::has_failed_flush_in_file() const {
+  constexpr std::size_t kWords[] = {offsetof(Control, poisoned), offsetof(Control, poisoned_before),
+                                    offsetof(Control, flush_intent),
+                                    offsetof(Control, checkpoint_intent)};
+  return std::any_of(std::begin(kWords), std::end(kWords), [&](std::size_t offset) {
+    std::uint32_t word = 0;
+    file_.read(kControlOffset + offset, reinterpret_cast<std::byte*>(&word), sizeof word);
+    return word != 0;
+  });
+}
+
 void Region::initialise() {
   alone_ = true;
   RegionHeader before = {};
   file_.read(0, reinterpret_cast<std::byte*>(&before), sizeof before);
   const RegionHeader header = header_for(data_);
   was_missing_ = std::memcmp(&before, &header, sizeof before) != 0;
-  if (!was_missing_) {
-    std::uint32_t words[2] = {};
-    static_assert(offsetof(Control, poisoned_before) ==
-                  offsetof(Control, poisoned) + sizeof words[0]);
-    file_.read(kControlOffset + offsetof(Control, poisoned), reinterpret_cast<std::byte*>(words),
-               sizeof words);
-    was_poisoned_ = words[0] != 0 || words[1] != 0;
-  }
+  was_poisoned_ = !was_missing_ && has_failed_flush_in_file();
   file_.reset(kRegionBytes);
   if (file_.base() == nullptr) file_.map(kRegionBytes);
   file_.ensure(0, kFixedBytes);

@@ -28,8 +28,8 @@ class Region {
 
   bool alone() const noexcept { return alone_; }
 
-  // Facts about the life before, valid while alone: the poison word was set; there was no region at
-  // all.
+  // Facts about the life before, valid while alone: a flush failed, or its process died before it
+  // could say so; there was no region at all.
   bool was_poisoned() const noexcept { return was_poisoned_; }
   bool was_missing() const noexcept { return was_missing_; }
 
@@ -59,6 +59,7 @@ class Region {
   Attempt try_attach();
   Attempt try_join();
   void initialise();
+  bool has_failed_flush_in_file() const;
   void require_same_kind() const;
 
   const storage::DataFile& data_;

@@ -257,11 +257,13 @@ void recover(Store& store) {
   const format::MetaChoice choice = read_metas_unmapped(store.data());
   if (!was_closed_cleanly(store.data(), choice) &&
       !sabotaged("recovery_stores_before_it_flushes")) {
+    // For the next one, should this process die or throw here: what the cache shows may not be on
+    // disk.
+    store.control().checkpoint_intent.store(1);
     if (const auto error = store.data().flush_all()) {
-      store.control().poisoned.store(
-          1);  // for the next one: what the cache shows may not be on disk
       throw Error(Errc::io, store.name() + ": cannot flush before recovery: " + error.message());
     }
+    store.control().checkpoint_intent.store(0);
   }
   const format::Meta other = read_meta(store.data(), 1 - choice.slot);
   if (format::judge(other) == format::MetaFault::none &&

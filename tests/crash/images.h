@@ -10,6 +10,7 @@
 
 #include "crash/drive.h"
 #include "crash/history.h"
+#include "crash/machine.h"
 #include "support/random.h"
 
 namespace quire::crash {
@@ -21,7 +22,9 @@ struct Cut {
   std::string place;
   DriveState drive;
   Window window;
-  std::uint64_t poison = 0;  // what the region says of failed flushes
+  RegionWords region = {};
+  bool has_failed = false;      // a flush had, before
+  bool is_in_recovery = false;  // the database was being opened
 };
 
 enum class Damage : std::uint8_t {

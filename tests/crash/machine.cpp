@@ -1,22 +1,9 @@
 #include "crash/machine.h"
 
-#include <cstddef>
-
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "shared/layout.h"
-
 namespace quire::crash {
-namespace {
-
-constexpr auto kPoisonOffset =
-    static_cast<off_t>(shared::kControlOffset + offsetof(shared::Control, poisoned));
-static_assert(offsetof(shared::Control, poisoned_before) ==
-              offsetof(shared::Control, poisoned) + sizeof(std::uint32_t));
-
-}  // namespace
-
 Machine::Machine()
     : path_(std::filesystem::canonical(directory_.path()) / "db"),
       lock_path_(path_.string() + ".lock"),
@@ -32,10 +19,10 @@ void Machine::close() { database_.reset(); }
 void Machine::kill() {
   drive_.capture();
   const DriveState state = drive_.state();
-  const Poison poisoned = poison();
+  const RegionWords words = region();
   seam_.connect(false);
   database_.reset();
-  restart(state, poisoned);
+  restart(state, words);
 }
 
 void Machine::abandon() {
@@ -52,27 +39,27 @@ void Machine::boot(std::span<const ContentId> pages, bool has_lock_file) {
   seam_.connect(true);
 }
 
-void Machine::restart(const DriveState& drive, Poison poison) {
+void Machine::restart(const DriveState& drive, const RegionWords& region) {
   seam_.connect(false);
   drive_.load(drive);
-  set_poison(poison);
+  set_region(region);
   seam_.connect(true);
 }
 
-Poison Machine::poison() const {
-  Poison poison = 0;
+RegionWords Machine::region() const {
+  RegionWords words = {};
   const int descriptor = ::open(lock_path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return 0;
-  if (::pread(descriptor, &poison, sizeof poison, kPoisonOffset) != sizeof poison) poison = 0;
+  if (descriptor < 0) return words;
+  if (::pread(descriptor, words.data(), words.size(), shared::kControlOffset) < 0) words = {};
   ::close(descriptor);
-  return poison;
+  return words;
 }
 
-void Machine::set_poison(Poison poison) {
+void Machine::set_region(const RegionWords& region) {
   const int descriptor = ::open(lock_path_.c_str(), O_RDWR | O_CLOEXEC);
   if (descriptor < 0) return;
   [[maybe_unused]] const ssize_t written =
-      ::pwrite(descriptor, &poison, sizeof poison, kPoisonOffset);
+      ::pwrite(descriptor, region.data(), region.size(), shared::kControlOffset);
   ::close(descriptor);
 }
 

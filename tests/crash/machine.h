@@ -6,18 +6,20 @@
 
 #include <quire/quire.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 
 #include "crash/drive.h"
 #include "crash/seam.h"
+#include "shared/layout.h"
 #include "support/scratch.h"
 
 namespace quire::crash {
 
-// The two words in which the region says that a flush has failed.
-using Poison = std::uint64_t;
+// What a region says when nobody uses it any more.
+using RegionWords = std::array<std::byte, sizeof(shared::Control)>;
 
 class Machine {
  public:
@@ -47,12 +49,12 @@ class Machine {
   void boot(std::span<const ContentId> pages, bool has_lock_file);
 
   // Starts with this page cache and drive, after the last process was killed.
-  void restart(const DriveState& drive, Poison poison);
+  void restart(const DriveState& drive, const RegionWords& region);
 
-  Poison poison() const;
+  RegionWords region() const;
 
  private:
-  void set_poison(Poison poison);
+  void set_region(const RegionWords& region);
 
   test::ScratchDirectory directory_;
   std::filesystem::path path_;

@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   app.add_option("--jobs", options.parts, "Processes that share the work")->capture_default_str();
   app.add_option("--round", options.round, "First round; each crashes every moment in more ways");
   app.add_option("--workload", options.only_workload, "Only this one, of one round");
+  app.add_flag("--trace", options.is_traced, "Print every moment and what the metas say then");
   app.add_option("--sabotage", sabotage, "Builds a mistake in (base/test_points.h)");
   CLI11_PARSE(app, argc, argv);
   test_points::sabotage = sabotage;

@@ -1,6 +1,8 @@
 #include "crash/simulator.h"
 
 #include <chrono>
+#include <cstring>
+#include <iostream>
 #include <utility>
 
 #include <xxhash.h>
@@ -16,9 +18,10 @@ constexpr std::uint64_t kShortStepsMax = 3;
 constexpr std::uint64_t kLongSteps = 24;
 constexpr std::size_t kNestedSteps = 3;           // after the recovery
 constexpr std::uint64_t kNestedOneIn = 16;        // recoveries that are crashed themselves
+constexpr std::uint64_t kNestedKillOneIn = 4;     // the same after a kill
 constexpr std::uint64_t kKillOneIn = 4;           // moments at which everything is killed as well
 constexpr std::uint64_t kDamageOneIn = 4;         // moments at which something is damaged as well
-constexpr std::uint64_t kNestedMomentsOneIn = 6;  // moments of such a recovery
+constexpr std::uint64_t kNestedMomentsOneIn = 6;  // moments after such a recovery
 
 std::uint64_t power(std::uint64_t base, std::uint64_t exponent) {
   std::uint64_t result = 1;
@@ -140,14 +143,31 @@ void Simulator::record(std::vector<Cut>* cuts, const History* history, const Win
     return;
   }
   machine_.seam().on_moment = [=, this](const std::string& place) {
+    if (options_.is_traced) trace(place);
     cuts->push_back({place, machine_.drive().state(), fixed != nullptr ? *fixed : history->window(),
-                     machine_.poison()});
+                     machine_.region(), machine_.seam().has_failed(), fixed != nullptr});
   };
+}
+
+// A line per moment: where it is, and what the metas say ("*": not flushed).
+void Simulator::trace(const std::string& place) {
+  std::cout << place << ":";
+  for (const std::uint64_t offset : format::kMetaOffset) {
+    const PageState& page = machine_.drive().state().pages[offset / kPageBytes];
+    format::Meta meta;
+    std::memcpy(static_cast<void*>(&meta), machine_.drive().contents()[page.latest].data(),
+                sizeof meta);
+    std::cout << " [checkpoint " << meta.checkpoint << " txn " << meta.txn << " map "
+              << meta.map[meta.current_map].first_page << (meta.clean == 1 ? " clean" : "")
+              << (format::judge(meta) == format::MetaFault::none ? "" : " damaged")
+              << (page.is_dirty ? " *]" : "]");
+  }
+  std::cout << "\n";
 }
 
 void Simulator::explore(const std::vector<Cut>& cuts, const History& history, unsigned depth) {
   for (const Cut& cut : cuts) {
-    if (depth > 1 && !random_.one_in(kNestedMomentsOneIn)) continue;
+    if (depth > 1 && !cut.is_in_recovery && !random_.one_in(kNestedMomentsOneIn)) continue;
     ++counts_.moments;
     explore_power(cut, history, depth);
     if (random_.one_in(kKillOneIn)) explore_kill(cut, history, depth);
@@ -182,7 +202,7 @@ void Simulator::explore_kill(const Cut& cut, const History& history, unsigned de
   if (depth > 1) ++counts_.in_recovery;
   try {
     machine_.seam().start_anew();
-    machine_.restart(cut.drive, cut.poison);
+    machine_.restart(cut.drive, cut.region);
     judge({&cut, &history, Damage::none, true, depth, hash});
   } catch (const std::exception& error) {
     machine_.abandon();
@@ -203,7 +223,8 @@ void Simulator::judge_image(const Image& image, const Case& which) {
 
 void Simulator::judge(const Case& which) {
   const bool may_go_deeper = which.depth < options_.depth && which.damage == Damage::none;
-  if (may_go_deeper && Random(which.hash ^ options_.seed).one_in(kNestedOneIn)) {
+  const std::uint64_t nested_one_in = which.is_kill ? kNestedKillOneIn : kNestedOneIn;
+  if (may_go_deeper && Random(which.hash ^ options_.seed).one_in(nested_one_in)) {
     // What is chosen in there follows from the state alone, so that a replay meets the same.
     const Random outside = std::exchange(random_, Random(which.hash + options_.seed));
     judge_recorded(which);
@@ -218,9 +239,8 @@ void Simulator::judge(const Case& which) {
     throw;
   }
   // A meta that was torn stays so until a commit stores both.
-  const bool is_written = hash % 2 == 0;
   expect_sound("opened after a crash", true);
-  if (is_written) expect_writable(which, hash);
+  const bool is_written = hash % 2 == 0 && write_and_erase(which, hash);
   machine_.close();
   machine_.open();
   if (hash_of(machine_.database().snapshot()) != hash) {
@@ -235,7 +255,7 @@ std::size_t Simulator::open_and_find(const Case& which, std::uint64_t* hash) {
   const Snapshot snapshot = machine_.database().snapshot();
   *hash = hash_of(snapshot);
   const Window& window = which.cut->window;
-  const bool keeps_relaxed = which.is_kill && which.cut->poison == 0;
+  const bool keeps_relaxed = which.is_kill && !which.cut->has_failed;
   std::size_t oldest = keeps_relaxed ? window.returned : window.acknowledged;
   if (which.damage == Damage::record) oldest = which.history->durable_before(oldest);
   const auto found = which.history->find(*hash, oldest, window.attempted);
@@ -262,7 +282,7 @@ void Simulator::expect_sound(const char* when, bool may_miss_a_meta) {
   }
 }
 
-void Simulator::expect_writable(const Case& which, std::uint64_t hash) {
+bool Simulator::write_and_erase(const Case& which, std::uint64_t hash) {
   constexpr std::uint64_t kNothingLikeIt = 0;
   Database& database = machine_.database();
   Transaction transaction = database.begin();
@@ -272,12 +292,13 @@ void Simulator::expect_writable(const Case& which, std::uint64_t hash) {
   try {
     transaction.table().put("after the crash", "0123456789");
   } catch (const Error& error) {
-    if (error.code() == Errc::no_space) return;  // as it was before the crash
+    if (error.code() == Errc::no_space) return false;  // as it was before the crash
     throw;
   }
   transaction.commit();
   database.erase("after the crash");
   if (hash_of(database.snapshot()) != hash) throw Failure("a put and an erase left a trace");
+  return true;
 }
 
 // The recovery itself, and some steps after it, are crashed as well.

@@ -24,6 +24,7 @@ struct SimulatorOptions {
   unsigned parts = 1;
   std::int64_t only_workload = -1;  // of `round`, to replay
   std::uint64_t round = 0;          // the first one
+  bool is_traced = false;           // prints every moment
 };
 
 struct Counts {
@@ -69,9 +70,10 @@ class Simulator {
   void judge(const Case& which);
   std::size_t open_and_find(const Case& which, std::uint64_t* hash);
   void expect_sound(const char* when, bool may_miss_a_meta);
-  void expect_writable(const Case& which, std::uint64_t hash);
+  bool write_and_erase(const Case& which, std::uint64_t hash);
   void judge_recorded(const Case& which);
   bool is_new(std::uint64_t hash) { return seen_.insert(hash).second; }
+  void trace(const std::string& place);
   void record(std::vector<Cut>* cuts, const History* history, const Window* fixed);
 
   SimulatorOptions options_;

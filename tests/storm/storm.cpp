@@ -27,7 +27,7 @@ struct StormOptions {
   std::uint64_t kills = 3000;
   std::uint64_t seconds = 0;  // 0: no limit
   std::uint64_t seed = 1;
-  unsigned writers = 3;
+  unsigned writers = 4;
   unsigned readers = 4;
 };
 
@@ -76,6 +76,9 @@ class Storm {
     orders.seed = random_.next();
     orders.work_count = role == Role::checker ? 1 : random_.one_in(4) ? 40 : random_.between(1, 8);
     const std::uint64_t known = std::min<std::uint64_t>(world_.point_count.load(), kPointsMax);
+    if (known > 0 && random_.one_in(2)) {
+      orders.slow_at = world_.points[random_.below(known)].name.data();
+    }
     if (known > 0 && !random_.one_in(8)) {
       orders.kill_at = least_killed(known);
       orders.kill_on_visit = random_.one_in(2) ? 1 : random_.between(1, 30);

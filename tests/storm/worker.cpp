@@ -216,6 +216,9 @@ void reached(const char* name, std::uint64_t, std::uint64_t) {
     if (point != nullptr) point->kills.fetch_add(1);
     ::kill(::getpid(), SIGKILL);
   }
+  if (the_orders.slow_at != nullptr && std::string_view{name} == the_orders.slow_at) {
+    ::usleep(static_cast<useconds_t>(the_pauses.below(4000)));
+  }
   if (the_pauses.one_in(64)) ::usleep(static_cast<useconds_t>(the_pauses.below(1500)));
   if (the_pauses.one_in(20'000)) ::usleep(150'000);
 }

@@ -16,6 +16,7 @@ struct Orders {
   Role role = Role::reader;
   std::uint64_t seed = 0;
   std::uint64_t work_count = 0;     // transactions, snapshots or checks
+  const char* slow_at = nullptr;    // crash point at which it pauses each time; null: none
   const char* kill_at = nullptr;    // crash point; null: none
   std::uint64_t kill_on_visit = 0;  // 1: the first time that it is reached
 };
