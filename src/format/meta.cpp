@@ -18,9 +18,26 @@ bool is_plausible(const TreeRoot& tree, const Meta& meta) noexcept {
   return tree.height >= 1 && tree.height <= kTreeHeightMax && tree.root.page < meta.page_count;
 }
 
+bool overlap(const StoredRun& a, const StoredRun& b) noexcept {
+  return a.first_page < std::uint64_t{b.first_page} + b.page_count &&
+         b.first_page < std::uint64_t{a.first_page} + a.page_count;
+}
+
+// Numbers that rise by one, or by the bytes of a log, never come near this.
+bool can_rise(std::uint64_t number) noexcept { return number < std::uint64_t{1} << 62; }
+
+bool can_go_on(const Meta& meta) noexcept {
+  return can_rise(meta.sequence) && can_rise(meta.checkpoint) && can_rise(meta.txn) &&
+         can_rise(meta.id_base) && can_rise(meta.log_start) && meta.txn > 0;
+}
+
 bool is_consistent(const Meta& meta) noexcept {
   if (!is_page_size(meta.page_bytes) || meta.page_count > UINT32_MAX) return false;
-  if (meta.current_map > 1 || meta.clean > 1) return false;
+  if (meta.current_map > 1 || meta.clean > 1 || !can_go_on(meta)) return false;
+  if (overlap(meta.map[0], meta.map[1]) || overlap(meta.map[0], meta.log) ||
+      overlap(meta.map[1], meta.log)) {
+    return false;
+  }
   const std::uint64_t log_bytes = std::uint64_t{meta.log.page_count} * meta.page_bytes;
   return lies_inside(meta.map[0], meta) && lies_inside(meta.map[1], meta) &&
          lies_inside(meta.log, meta) && log_bytes >= kLogBytesMin &&

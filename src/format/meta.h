@@ -87,7 +87,8 @@ std::uint64_t meta_checksum(const Meta& meta) noexcept;
 enum class MetaFault { none, not_a_meta, wrong_version, unknown_feature, damaged };
 
 // Judges bytes from a file. Everything that later code computes with is bounded here: page size,
-// page count, runs inside the file's page count, log size and alignment.
+// page count, runs inside the file's page count and apart from each other, log size and alignment,
+// numbers far from their end.
 MetaFault judge(const Meta& meta) noexcept;
 
 // The newest usable one of two metas and its slot (0 or 1); or the gravest fault of the two.

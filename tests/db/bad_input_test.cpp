@@ -179,6 +179,15 @@ TEST_F(BadFile, WithImpossibleMetaFieldsIsRefused) {
   expect_corrupt("no log", [](format::Meta& m) { m.log.page_count = 0; });
   expect_corrupt("map outside", [](format::Meta& m) { m.map[0].first_page = 1u << 30; });
   expect_corrupt("no map", [](format::Meta& m) { m.map[m.current_map & 1].page_count = 0; });
+  // Checkpoints would have written over the log, the other map or a tree.
+  expect_corrupt("log on map", [](format::Meta& m) { m.log.first_page = m.map[0].first_page; });
+  expect_corrupt("map in log", [](format::Meta& m) { m.map[1].first_page = m.log.first_page + 9; });
+  expect_corrupt("map on map", [](format::Meta& m) { m.map[0] = m.map[1]; });
+  // Numbers that wrap would have let a recovery commit under an id from before.
+  expect_corrupt("last txn", [](format::Meta& m) { m.txn = m.id_base = ~std::uint64_t{0}; });
+  expect_corrupt("no txn", [](format::Meta& m) { m.txn = 0; });
+  expect_corrupt("last log position", [](format::Meta& m) { m.log_start = ~std::uint64_t{7}; });
+  expect_corrupt("last sequence", [](format::Meta& m) { m.sequence = ~std::uint64_t{0} - 1; });
   expect_corrupt("third map", [](format::Meta& m) { m.current_map = 2; });
 }
 
