@@ -127,7 +127,9 @@ BranchSequence::BranchSequence(const BranchView& left, std::uint32_t index,
 
 BranchSequence BranchSequence::inserted(const BranchView& branch, std::uint32_t index,
                                         const Separator& separator, PagePtr child) {
-  QUIRE_ASSERT(index >= 1 && index <= branch.count());
+  if (index < 1 || index > branch.count()) {
+    damaged(branch.page(), "branch has fewer children than its reader saw");
+  }
   return {branch, index, separator, child, branch, index};
 }
 
@@ -196,9 +198,8 @@ void branch_build(std::byte* page, std::uint32_t page_bytes, const BranchSequenc
     }
     heap_begin = store_separator(page, arrays, i, separator, prefix_bytes, heap_begin);
     store_child(page, arrays, i, children.child(first + i));
+    if (i == 1) separator.copy(0, prefix_bytes, reinterpret_cast<char*>(page + kArraysOffset));
   }
-  children.separator(first + 1).copy(0, prefix_bytes,
-                                     reinterpret_cast<char*>(page + kArraysOffset));
   store_hints(page, arrays, count);
   PageHeader& header = header_of(page);
   header.entry_count = static_cast<std::uint16_t>(count);
@@ -213,7 +214,7 @@ bool branch_insert(std::byte* page, std::uint32_t page_bytes, std::uint32_t inde
   const std::uint32_t count = branch.count();
   const std::uint32_t prefix_bytes = branch.prefix_bytes();
   const Separator added(separator);
-  QUIRE_ASSERT(index >= 1 && index <= count);
+  if (index < 1 || index > count) damaged(page, "branch has fewer children than its reader saw");
   const BranchArrays to(count + 1, prefix_bytes);
   const bool keeps_prefix = count > 1 && separator.substr(0, prefix_bytes) == branch.prefix();
   if (!keeps_prefix || to.end + heap_bytes(added.size() - prefix_bytes) > branch.heap_begin()) {
@@ -240,14 +241,16 @@ bool branch_insert(std::byte* page, std::uint32_t page_bytes, std::uint32_t inde
 void branch_set_child(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
                       PagePtr child) {
   const BranchView branch(page, page_bytes);
-  QUIRE_ASSERT(index < branch.count());
+  if (index >= branch.count()) damaged(page, "branch has fewer children than its reader saw");
   store_child(page, BranchArrays(branch.count(), branch.prefix_bytes()), index, child);
 }
 
 void branch_erase(std::byte* page, std::uint32_t page_bytes, std::uint32_t index) {
   const BranchView branch(page, page_bytes);
   const std::uint32_t count = branch.count();
-  QUIRE_ASSERT(index < count && count > 1);
+  if (index >= count || count == 1) {
+    damaged(page, "branch has fewer children than its reader saw");
+  }
   if (count == 2) {
     branch_start(page, page_bytes, branch.child(1 - index));
     return;

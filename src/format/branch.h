@@ -132,7 +132,8 @@ class BranchSequence {
 };
 
 // The functions below change the page at `page` (page_bytes long, 8-byte aligned) and keep number,
-// birth, kind, level and flags of its header. Separators they are given lie outside the page.
+// birth, kind, level and flags of its header. Separators they are given lie outside the page. An
+// index that the page has no child for means that it has changed since it was searched: Damage.
 
 // Whether children [first, last) of `children` fit in one page.
 bool branch_fits(const BranchSequence& children, std::uint32_t first, std::uint32_t last,
@@ -156,7 +157,7 @@ void branch_set_child(std::byte* page, std::uint32_t page_bytes, std::uint32_t i
                       PagePtr child);
 
 // Takes child `index` out; its keys' range falls to the child before it, or after it when it was
-// the first. Requires count > 1: empty branches do not exist.
+// the first. An only child cannot be taken out: empty branches do not exist.
 void branch_erase(std::byte* page, std::uint32_t page_bytes, std::uint32_t index);
 
 // Where the arrays of a branch stand.

@@ -142,7 +142,7 @@ bool leaf_insert(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
                  const LeafEntry& entry) {
   const LeafView leaf(page, page_bytes);
   const std::uint32_t count = leaf.count();
-  QUIRE_ASSERT(index <= count);
+  if (index > count) damaged(page, "leaf has fewer entries than its reader saw");
   const std::uint32_t record_bytes = entry.record_bytes();
   const std::uint32_t arrays_end = kArraysOffset + (count + 1) * kLeafSlotBytes;
   if (arrays_end + record_bytes > leaf.heap_begin()) {
@@ -153,15 +153,17 @@ bool leaf_insert(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
   const std::uint32_t shared_bytes =
       common_prefix_bytes(entry.key, leaf.key(0).substr(0, leaf.prefix_bytes()));
 
+  // From what was judged above, never from the page again: it may be changing.
+  const std::uint32_t offset = leaf.heap_begin() - record_bytes;
   PageHeader& header = header_of(page);
-  header.heap_begin -= record_bytes;
-  header.heap_live += record_bytes;
-  store_record(page + header.heap_begin, entry);
+  header.heap_begin = offset;
+  header.heap_live = leaf.heap_live() + record_bytes;
+  store_record(page + offset, entry);
   open_gap(page + leaf_offset_at(count + 1, 0), page + leaf_offset_at(count, 0), 2, count, index);
   std::byte* heads = page + kArraysOffset;
   open_gap(heads, heads, 4, count, index);
   header.entry_count = static_cast<std::uint16_t>(count + 1);
-  store_offset(page, count + 1, index, header.heap_begin);
+  store_offset(page, count + 1, index, offset);
   if (shared_bytes < leaf.prefix_bytes()) {
     store_heads(page, page_bytes, shared_bytes);
   } else {
@@ -183,11 +185,13 @@ bool leaf_replace(std::byte* page, std::uint32_t page_bytes, std::uint32_t index
 
   PageHeader& header = header_of(page);
   if (record_bytes <= old.record_bytes()) {
-    store_record(page + leaf.record_offset(index), entry);
+    const auto* key = reinterpret_cast<const std::byte*>(old.key.data());
+    store_record(page + (key - page) - kLeafRecordBytes, entry);
   } else if (arrays_end + record_bytes <= leaf.heap_begin()) {
-    header.heap_begin -= record_bytes;
-    store_record(page + header.heap_begin, entry);
-    store_offset(page, leaf.count(), index, header.heap_begin);
+    const std::uint32_t offset = leaf.heap_begin() - record_bytes;
+    header.heap_begin = offset;
+    store_record(page + offset, entry);
+    store_offset(page, leaf.count(), index, offset);
   } else if (arrays_end + record_bytes + live_without <= page_bytes) {
     rebuild(page, page_bytes, index, entry, LeafSequence::replaced);
     return true;
@@ -201,8 +205,8 @@ bool leaf_replace(std::byte* page, std::uint32_t page_bytes, std::uint32_t index
 void leaf_erase(std::byte* page, std::uint32_t page_bytes, std::uint32_t index) {
   const LeafView leaf(page, page_bytes);
   const std::uint32_t count = leaf.count();
-  QUIRE_ASSERT(count > 1);
   const std::uint32_t record_bytes = leaf.entry(index).record_bytes();
+  if (count == 1) damaged(page, "leaf has fewer entries than its reader saw");
   if (record_bytes > leaf.heap_live()) damaged(page, "leaf's records exceed its heap");
 
   PageHeader& header = header_of(page);

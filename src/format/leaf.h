@@ -127,6 +127,7 @@ class LeafSequence {
 
 // The functions below change the page at `page` (page_bytes long, 8-byte aligned) and keep number,
 // birth, kind, level and flags of its header. Keys and values they are given lie outside the page.
+// An index that the page has no entry for means that it has changed since it was searched: Damage.
 
 // Makes it a leaf with one entry, whatever it held.
 void leaf_start(std::byte* page, std::uint32_t page_bytes, const LeafEntry& entry);
@@ -145,7 +146,7 @@ bool leaf_insert(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
 bool leaf_replace(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
                   const LeafEntry& entry);
 
-// Takes entry `index` out. Requires count > 1: empty leaves do not exist.
+// Takes entry `index` out. An only entry cannot be taken out: empty leaves do not exist.
 void leaf_erase(std::byte* page, std::uint32_t page_bytes, std::uint32_t index);
 
 inline LeafView::LeafView(const std::byte* page, std::uint32_t page_bytes)

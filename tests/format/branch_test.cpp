@@ -338,5 +338,14 @@ TEST(DamagedBranch, HasASeparatorLongerThanAnyKey) {
   EXPECT_THROW(branch.separator(2), Damage);
 }
 
+// A hostile writer may take children away between search and change; these were assertions.
+TEST(DamagedBranch, HasFewerChildrenThanWereSearched) {
+  PageBuffer page{4096};
+  branch_start(page.get(), page.size(), {40, 1});
+  EXPECT_THROW(branch_erase(page.get(), page.size(), 0), Damage);
+  EXPECT_THROW(branch_insert(page.get(), page.size(), 2, "z", {41, 1}), Damage);
+  EXPECT_THROW(branch_set_child(page.get(), page.size(), 1, {41, 1}), Damage);
+}
+
 }  // namespace
 }  // namespace quire::format

@@ -311,5 +311,13 @@ TEST(DamagedLeaf, HasKeysOutOfOrder) {
             "keys of a leaf are out of order");
 }
 
+// A hostile writer may take entries away between search and change; this was an assertion.
+TEST(DamagedLeaf, HasFewerEntriesThanWereSearched) {
+  PageBuffer page{4096};
+  leaf_start(page.get(), page.size(), {"key", "value", false});
+  EXPECT_NE(damage_of([&] { leaf_erase(page.get(), page.size(), 0); }), "");
+  EXPECT_NE(damage_of([&] { leaf_insert(page.get(), page.size(), 2, {"z", "", false}); }), "");
+}
+
 }  // namespace
 }  // namespace quire::format
