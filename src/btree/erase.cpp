@@ -56,6 +56,7 @@ bool merge_with(PageSpace& space, TreeRoot& tree, const Path& path, std::uint32_
   const std::uint32_t right_index = with_right ? above.index + 1 : above.index;
   const std::uint32_t sibling_index = with_right ? above.index + 1 : above.index - 1;
   const PagePtr sibling = parent.child(sibling_index);
+  if (sibling.page == step.pointer.page) format::damaged(above.bytes, "branch has a child twice");
 
   alignas(64) std::byte copy[format::kPageBytesMax];
   std::memcpy(copy, step.bytes, page_bytes);

@@ -91,6 +91,9 @@ void PageSpace::end_life(PageRun run, TxnId birth, bool is_extent) {
   // and dropped within the same transaction must stay as it is until a checkpoint has made that
   // record superfluous (rule 5).
   if (birth == txn_ && !is_extent) {
+    // Should a second pointer lead here, it finds no page: given back twice, it would be given out
+    // twice.
+    reinterpret_cast<PageHeader*>(bytes_of(run.first))->kind = PageKind::none;
     allocator_.free_now(run.first);
   } else {
     allocator_.free_later(run, birth, is_extent);

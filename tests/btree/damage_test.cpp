@@ -190,5 +190,41 @@ TEST(DamagedTree, EndsWhenItsPagesLeadInCircles) {
   }
 }
 
+// A tree of the running transaction, all of its pages new.
+struct NewTree {
+  NewTree() : store(kPageBytes, 1000) {
+    for (std::uint64_t i = 0; i < 400; ++i) store.put(tree, grouped(i), std::string(50, 'v'));
+  }
+
+  // Makes child 1 of a branch what child 0 is.
+  void repeat_child(PagePtr pointer) {
+    std::byte* page = store.page(pointer.page);
+    const PagePtr child = format::BranchView(page, kPageBytes).child(0);
+    format::branch_set_child(page, kPageBytes, 1, child);
+  }
+
+  TreeStore store;
+  TreeRoot tree;
+};
+
+// A page that was given back twice was given out twice, and the tree led in circles.
+TEST(DamagedTree, GivesAPageOfItsTransactionBackOnce) {
+  NewTree sample;
+  ASSERT_EQ(sample.tree.height, 3);
+  sample.repeat_child(sample.tree.root);
+  EXPECT_THROW(clear(sample.store.space(), sample.tree), Error);
+}
+
+// A branch merged with itself was read while it was written: copying a separator never ended.
+TEST(DamagedTree, MergesNoPageWithItself) {
+  NewTree sample;
+  ASSERT_EQ(sample.tree.height, 3);
+  sample.repeat_child(sample.tree.root);
+  const auto erase_all = [&] {
+    for (std::uint64_t i = 0; i < 400; ++i) sample.store.erase(sample.tree, grouped(i));
+  };
+  EXPECT_THROW(erase_all(), Error);
+}
+
 }  // namespace
 }  // namespace quire::btree
