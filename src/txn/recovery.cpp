@@ -102,9 +102,10 @@ class Recovery {
     const std::uint64_t file_pages = std::min<std::uint64_t>(
         store_.data().size_bytes() / meta_.page_bytes, shared::kPageCapacity);
     if (file_pages < meta_.page_count) {
-      throw Error(Errc::corrupt, store_.name() + ": the file has " + std::to_string(file_pages) +
-                                     " pages of " + std::to_string(meta_.page_count) +
-                                     ": it was truncated; restore from a copy");
+      throw Error(Errc::corrupt, store_.name() + ": meta page: it counts " +
+                                     std::to_string(meta_.page_count) + " pages, the file has " +
+                                     std::to_string(file_pages) +
+                                     " (truncated); restore from a copy");
     }
     pages::Allocator& allocator = store_.allocator();
     allocator.reset(file_pages);
@@ -172,6 +173,11 @@ class Recovery {
     return {store_.ring(), {Lsn{meta_.log_start}, meta_.log_chain}, meta_.epoch, TxnId{meta_.txn}};
   }
 
+  [[noreturn]] void refuse(const format::RecordHeader* record, const char* reason) const {
+    throw Error(Errc::corrupt, store_.name() + ": log position " + std::to_string(record->lsn) +
+                                   ": " + reason + "; restore from a copy");
+  }
+
   // A record counts only when every value that it names is on disk too.
   bool accept_extents(const format::RecordHeader* record) {
     const pages::PageView view = store_.view(store_.allocator().file_pages());
@@ -184,6 +190,10 @@ class Recovery {
       if (extent.first_page >= view.page_count ||
           extent.page_count > view.page_count - extent.first_page)
         return false;
+      logged_pages_ += extent.page_count;
+      if (logged_pages_ > view.page_count) {
+        refuse(record, "it and the records before it name more pages than the file has");
+      }
       const std::byte* bytes = view.extent(extent);
       if (format::checksum(bytes, extent.size_bytes, meta_.checksum_seed) != extent.checksum &&
           !sabotaged("extent_hash_not_checked"))
@@ -191,8 +201,7 @@ class Recovery {
       extents.push_back(extent);
     }
     if (operations.is_damaged()) {
-      throw Error(Errc::corrupt, store_.name() + ": log position " + std::to_string(record->lsn) +
-                                     ": the record is whole but its operations make no sense");
+      refuse(record, "the record is whole but its operations make no sense");
     }
     for (const format::ExtentRef& extent : extents) adopt(extent);
     return true;
@@ -212,9 +221,10 @@ class Recovery {
     Transaction transaction(store_, std::make_unique<WriterHold>(store_), txn, tail);
     log::Scanner scanner = scanner_from_start();
     for (std::uint64_t index = 0; index < record_count_; ++index) {
-      format::OperationReader operations(log::payload_of(scanner.next()));
+      const format::RecordHeader* record = scanner.next();
+      format::OperationReader operations(log::payload_of(record));
       format::Operation operation;
-      while (operations.next(operation)) transaction.replay(operation);
+      while (operations.next(operation)) transaction.replay(operation, Lsn{record->lsn});
     }
     transaction.commit_replay();
   }
@@ -222,6 +232,7 @@ class Recovery {
   Store& store_;
   format::Meta meta_;
   std::uint64_t record_count_ = 0;
+  std::uint64_t logged_pages_ = 0;  // of the extents that the log names
 };
 
 }  // namespace
@@ -255,6 +266,11 @@ void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region)
 
 void recover(Store& store) {
   const format::MetaChoice choice = read_metas_unmapped(store.data());
+  if (!store.has_facts(choice.meta)) {
+    throw Error(Errc::corrupt, store.name() +
+                                   ": meta page: it has become another file's while this "
+                                   "one was opened; open it anew");
+  }
   if (!was_closed_cleanly(store.data(), choice) &&
       !sabotaged("recovery_stores_before_it_flushes")) {
     // For the next one, should this process die or throw here: what the cache shows may not be on

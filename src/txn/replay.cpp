@@ -1,6 +1,10 @@
 // The transaction that recovery runs: the log's operations once more, on the pages of the last
 // checkpoint.
 #include <quire/error.h>
+#include <quire/options.h>
+
+#include <algorithm>
+#include <string>
 
 #include "base/test_points.h"
 #include "txn/catalogue.h"
@@ -8,6 +12,14 @@
 #include "txn/transaction.h"
 
 namespace quire::txn {
+namespace {
+
+[[noreturn]] void refuse(const Store& store, Lsn position, const std::string& reason) {
+  throw Error(Errc::corrupt, store.name() + ": log position " + std::to_string(position.value) +
+                                 ": " + reason + "; restore from a copy");
+}
+
+}  // namespace
 
 Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
                          const log::Tail& log_tail)
@@ -22,46 +34,67 @@ Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId t
   }
 }
 
-OpenTable& Transaction::table_by_id(std::uint32_t table_id) {
+OpenTable& Transaction::table_by_id(std::uint32_t table_id, Lsn position) {
   if (table_id == 0) return table("");
   const auto name = names_by_id_.find(table_id);
   if (name == names_by_id_.end()) {
-    throw Error(Errc::corrupt, store_.name() + ": the log speaks of table " +
-                                   std::to_string(table_id) + ", which does not exist");
+    refuse(store_, position,
+           "an operation on table " + std::to_string(table_id) + ", which does not exist");
   }
   return table(name->second);
 }
 
-void Transaction::replay(const format::Operation& operation) {
+void Transaction::replay(const format::Operation& operation, Lsn position) {
   using format::OperationKind;
-  const bool has_value =
-      operation.kind == OperationKind::put || operation.kind == OperationKind::put_extent;
   const std::uint32_t page_bytes = store_.facts().page_bytes;
   if (operation.key.size() > format::key_bytes_max(page_bytes) ||
       (operation.kind == OperationKind::put &&
        !format::is_inline(operation.key.size(), operation.value.size(), page_bytes))) {
-    throw Error(Errc::corrupt, store_.name() + ": the log holds an entry that no page can hold");
+    refuse(store_, position, "an entry that no page can hold");
   }
-  if (operation.kind == OperationKind::create) {
-    names_by_id_[operation.table_id] = operation.key;
-    create(table(operation.key), operation.table_id);
-    state_.next_table_id =
-        std::max<std::uint64_t>(state_.next_table_id, operation.table_id + std::uint64_t{1});
-  } else if (operation.kind == OperationKind::drop) {
-    drop(operation.key);
-    names_by_id_.erase(operation.table_id);
-  } else if (operation.kind == OperationKind::clear) {
-    clear(table_by_id(operation.table_id));
-  } else if (operation.kind == OperationKind::erase) {
-    erase(table_by_id(operation.table_id), operation.key);
-  } else if (has_value) {
-    OpenTable& target = table_by_id(operation.table_id);
-    const bool has_extent = operation.kind == OperationKind::put_extent;
-    room_for_one(target.tree);
-    btree::put(space_, target.tree, operation.key,
-               {operation.value, has_extent ? &operation.extent : nullptr}, btree::PutMode::upsert);
-    target.is_changed = true;
+  switch (operation.kind) {
+    case OperationKind::create:
+      return replay_create(operation, position);
+    case OperationKind::drop:
+      return replay_drop(operation, position);
+    case OperationKind::clear:
+      return clear(table_by_id(operation.table_id, position));
+    case OperationKind::erase:
+      erase(table_by_id(operation.table_id, position), operation.key);
+      return;
+    case OperationKind::put:
+    case OperationKind::put_extent:
+      break;
   }
+  OpenTable& target = table_by_id(operation.table_id, position);
+  const bool has_extent = operation.kind == OperationKind::put_extent;
+  room_for_one(target.tree);
+  btree::put(space_, target.tree, operation.key,
+             {operation.value, has_extent ? &operation.extent : nullptr}, btree::PutMode::upsert);
+  target.is_changed = true;
+}
+
+void Transaction::replay_create(const format::Operation& operation, Lsn position) {
+  if (operation.key.empty() || operation.key.size() > kTableNameBytesMax) {
+    refuse(store_, position, "a table whose name is empty or too long is created");
+  }
+  OpenTable& created = table(operation.key);
+  if (created.exists || operation.table_id == 0 || names_by_id_.contains(operation.table_id)) {
+    refuse(store_, position, "a table that exists is created");
+  }
+  names_by_id_[operation.table_id] = operation.key;
+  create(created, operation.table_id);
+  state_.next_table_id =
+      std::max<std::uint64_t>(state_.next_table_id, operation.table_id + std::uint64_t{1});
+}
+
+void Transaction::replay_drop(const format::Operation& operation, Lsn position) {
+  const auto name = names_by_id_.find(operation.table_id);
+  if (name == names_by_id_.end() || name->second != operation.key) {
+    refuse(store_, position, "a table that does not exist is dropped");
+  }
+  drop(operation.key);
+  names_by_id_.erase(name);
 }
 
 void Transaction::commit_replay() {

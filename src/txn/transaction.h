@@ -66,8 +66,8 @@ class Transaction {
   void clear(OpenTable& table);
   bool drop(std::string_view name);
 
-  // Recovery: applies one operation of a log record. Throws Errc::corrupt.
-  void replay(const format::Operation& operation);
+  // Recovery: applies one operation of the log record at `position`. Throws Errc::corrupt.
+  void replay(const format::Operation& operation, Lsn position);
   void commit_replay();
 
   // Ends the transaction; see quire::Transaction::commit.
@@ -84,7 +84,9 @@ class Transaction {
   void require_table_room(const OpenTable& table) const;
   void create_if_absent(OpenTable& table);
   void create(OpenTable& table, std::uint32_t table_id);
-  OpenTable& table_by_id(std::uint32_t table_id);
+  OpenTable& table_by_id(std::uint32_t table_id, Lsn position);
+  void replay_create(const format::Operation& operation, Lsn position);
+  void replay_drop(const format::Operation& operation, Lsn position);
   void log(const format::Operation& operation);
   std::string_view out_of_map(std::string_view argument, std::string& copy) const;
 
