@@ -56,6 +56,11 @@ class Checker final : public btree::CheckSink {
   void fault(std::uint64_t page, const std::string& reason) { fault(page, reason, std::nullopt); }
 
   bool claim(PageRun run, const std::optional<btree::KeyRange>& keys) {
+    // A file made to name the same pages again and again must not keep us for ever.
+    if (report_.page_count > 4 * seen_.size()) {
+      fault(run.first.value, "is used, as are others, many times over", keys);
+      return false;
+    }
     bool is_new = true;
     for (std::uint64_t page = run.first.value;
          page < std::uint64_t{run.first.value} + run.page_count; ++page) {
@@ -81,7 +86,8 @@ class Checker final : public btree::CheckSink {
       format::Meta meta;
       std::memcpy(static_cast<void*>(&meta), view_.base + format::kMetaOffset[slot], sizeof meta);
       const std::uint64_t page = format::kMetaOffset[slot] / view_.page_bytes;
-      if (format::judge(meta) != format::MetaFault::none) {
+      if (format::judge(meta) != format::MetaFault::none || !store_.has_facts(meta) ||
+          meta.page_count > seen_.size()) {
         fault(page, "the meta page is damaged; the other one serves");
         continue;
       }

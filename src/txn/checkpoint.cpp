@@ -85,8 +85,10 @@ bool wants_larger_log(Store& store, const State& state) {
   if (!log_is_filling(store)) return false;
   const pages::Allocator& allocator = store.allocator();
   const std::uint64_t page_bytes = store.facts().page_bytes;
-  const std::uint64_t used_pages = allocator.file_pages() - allocator.free_pages() -
-                                   allocator.deferred_pages(state.deferred_tail);
+  const std::uint64_t unused_pages =
+      allocator.free_pages() + allocator.deferred_pages(state.deferred_tail);
+  const std::uint64_t used_pages =
+      allocator.file_pages() - std::min(unused_pages, allocator.file_pages());
   const std::uint64_t log_bytes = store.ring().size_bytes;
   const std::uint64_t data_bytes =
       used_pages * page_bytes - std::min(used_pages * page_bytes, log_bytes);

@@ -22,8 +22,10 @@ constexpr std::chrono::microseconds kFollowerPause{5000};  // a lost wake-up cos
 // is verified after it was read.
 bool collect_extents(Store& store, const log::Ring& ring, Lsn from, Lsn to,
                      std::vector<format::ExtentRef>& extents) {
+  const pages::PageView view = store.view(store.allocator().file_pages());
   Lsn position = from;
   while (position < to) {
+    const std::size_t known_count = extents.size();
     const log::Glance glance = log::glance_at(ring, position);
     if ((glance.flags & format::kRecordNamesExtents) != 0) {
       format::OperationReader operations(glance.payload);
@@ -38,6 +40,10 @@ bool collect_extents(Store& store, const log::Ring& ring, Lsn from, Lsn to,
       if (Lsn{store.control().log_start.load()} > position) return false;
       throw Error(Errc::corrupt, store.name() + ": log position " + std::to_string(position.value) +
                                      ": the record is damaged in memory");
+    }
+    for (std::size_t index = known_count; index < extents.size(); ++index) {
+      const char* reason = view.fault_of(extents[index]);
+      if (reason != nullptr) view.corrupt(extents[index].first_page, reason);
     }
     position = glance.next;
   }

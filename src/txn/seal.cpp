@@ -20,6 +20,11 @@ class Sealer final : public btree::Visitor {
 
   bool page(PageId page, const std::byte* bytes, std::uint32_t) override {
     if (TxnId{reinterpret_cast<const format::PageHeader*>(bytes)->birth} <= sealed_) return false;
+    // Each page has one place in one tree: more than there are means that some are shared.
+    const pages::PageView view = store_.view(store_.allocator().file_pages());
+    if (++page_count_ > view.page_count) {
+      view.corrupt(page.value, "the trees have more pages than the file");
+    }
     const Facts& facts = store_.facts();
     const std::uint64_t checksum =
         format::page_checksum(bytes, facts.page_bytes, facts.checksum_seed);
@@ -34,6 +39,7 @@ class Sealer final : public btree::Visitor {
  private:
   Store& store_;
   TxnId sealed_;
+  std::uint64_t page_count_ = 0;
 };
 
 }  // namespace

@@ -178,6 +178,10 @@ TxnId Store::checkpointed() const noexcept {
   return TxnId{control().checkpoint.current.load(std::memory_order_seq_cst)};
 }
 
+bool Store::has_facts(const format::Meta& meta) const noexcept {
+  return meta.page_bytes == facts_.page_bytes && meta.checksum_seed == facts_.checksum_seed;
+}
+
 format::MetaChoice Store::read_metas() const {
   for (int attempt = 0; attempt < kMetaReadAttempts; ++attempt) {
     format::Meta metas[2];
@@ -186,7 +190,10 @@ format::MetaChoice Store::read_metas() const {
                   sizeof metas[slot]);
     }
     const format::MetaChoice choice = format::choose(metas[0], metas[1]);
-    if (choice.fault == format::MetaFault::none) return choice;
+    if (choice.fault == format::MetaFault::none && has_facts(choice.meta) &&
+        choice.meta.page_count <= data_.size_bytes() / facts_.page_bytes) {
+      return choice;
+    }
   }
   throw Error(Errc::corrupt, name_ + ": both meta pages are damaged; restore from a copy");
 }

@@ -102,8 +102,11 @@ class Store {
   Lsn durable() const noexcept { return Lsn{control().durable.load(std::memory_order_acquire)}; }
   TxnId checkpointed() const noexcept;
 
+  // True when a meta agrees with what never changes in this file's life.
+  bool has_facts(const format::Meta& meta) const noexcept;
+
   // The metas as the map shows them, newest valid one first. Throws Errc::corrupt when neither is
-  // valid.
+  // valid, or when it has become another file's.
   format::MetaChoice read_metas() const;
 
   // Records that a flush has failed: nothing is acknowledged from now on, in any process (rule 6).
