@@ -87,6 +87,8 @@ TEST_F(Load, NamesTheLineOfWrongJson) {
   expect_refused("json", "{\"key\":\"b\",\"value\":null}", "line 1: \"value\" must be a string");
   expect_refused("json", "{\"key_hex\":\"6\",\"value\":\"\"}", "line 1: hexadecimal");
   expect_refused("json", "{\"key\":\"\\ud800\",\"value\":\"\"}", "line 1: not JSON");
+  expect_refused("json", good + "{\"key\":1e999,\"value\":\"\"}\n",
+                 "line 2: a number that is too large");
   expect_refused("json", "{\"key\":\"\xff\",\"value\":\"\"}", "line 1: not JSON");
   expect_refused("json", "{\"key\":\"a\",\"value\":\"1\",\"x\":\"\"}", "line 1: an entry has");
   expect_refused("json", good + std::string(100'000, '[') + "\n", "line 2: not JSON");

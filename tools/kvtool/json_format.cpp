@@ -41,6 +41,8 @@ class JsonFormat final : public LoadFormat {
       object = Json::parse(line);
     } catch (const Json::parse_error& error) {
       refuse("not JSON at byte " + std::to_string(error.byte) + " of the line");
+    } catch (const Json::out_of_range&) {
+      refuse("a number that is too large");
     }
     if (!object.is_object()) {
       refuse("not a JSON object");
