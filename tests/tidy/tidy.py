@@ -68,7 +68,8 @@ class File:
 def tree_files(root):
     paths = [path for path in root.iterdir() if path.is_file()]
     for folder in CODE_FOLDERS:
-        paths += [path for path in (root / folder).rglob('*') if path.is_file()]
+        paths += [path for path in (root / folder).rglob('*')
+                  if path.is_file() and 'corpus' not in path.parts]  # fuzzers' inputs: any bytes
     is_text = {'.h', '.cpp', '.py', '.md', '.build', '.txt', '.sh', ''}
     return [File(root, path) for path in sorted(paths) if path.suffix in is_text]
 
