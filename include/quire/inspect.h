@@ -92,6 +92,28 @@ QUIRE_API std::vector<ReaderInfo> readers(const Database& database);
 QUIRE_API void copy(const Snapshot& source, const std::filesystem::path& target,
                     const Options& options = {});
 
+struct SalvageReport {
+  std::uint64_t table_count = 0;          // named tables in the target
+  std::uint64_t entry_count = 0;          // entries in all its tables
+  std::uint64_t missing_entry_count = 0;  // at least so many are lost with damaged pages
+
+  std::vector<Fault> losses;  // what could not be copied, and which keys it held; at most 1000
+  std::uint64_t loss_count = 0;
+  std::vector<std::string> doubts;  // what holds for everything that was copied
+  bool is_complete() const noexcept { return loss_count == 0 && doubts.empty(); }
+};
+
+// Copies everything that can still be read from a database, also from one that cannot be opened,
+// into a new one at `target` (which must not exist). Only pages, values and log records whose
+// checksums are right are copied; what is damaged is gone around, leaves that nothing points to any
+// more are looked for, and tables whose names are lost come out as "salvaged-" and a page number.
+// Never writes to `source`; with Options::guard_sigbus what its disk cannot read counts as damaged.
+// Throws Errc::busy while a process has it open, not_a_database,
+// wrong_version, corrupt when nothing can be made out of it, and what Database and Table::put throw
+// for the target; then no target is left.
+QUIRE_API SalvageReport salvage(const std::filesystem::path& source,
+                                const std::filesystem::path& target, const Options& options = {});
+
 QUIRE_API const char* version() noexcept;  // "0.1.0"
 
 }  // namespace quire

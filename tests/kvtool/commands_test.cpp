@@ -13,6 +13,7 @@ using Tables = KvtoolTest;
 using Stat = KvtoolTest;
 using Check = KvtoolTest;
 using Copy = KvtoolTest;
+using Salvage = KvtoolTest;
 
 TEST_F(Put, StoresAndReplacesAValue) {
   done({"put", file_, "ada", "Lovelace"});
@@ -210,6 +211,59 @@ TEST_F(Copy, RefusesATargetThatExists) {
   done({"put", target, "alan", "Turing"});
   refused(3, {"copy", file_, target});
   EXPECT_EQ(stored(target), (Entries{{"alan", "Turing"}}));
+}
+
+TEST_F(Salvage, CopiesEverythingOfAWholeFile) {
+  store(file_, awkward_entries());
+  store(file_, random_entries(5, 500), "random");
+  const std::string target = in_directory("salvaged.quire");
+  const std::string people = done({"salvage", file_, target});
+  EXPECT_EQ(people.substr(0, 5), "all: ") << people;
+  EXPECT_EQ(done({"dump", target}), done({"dump", file_}));
+  done({"check", target});
+  EXPECT_NE(
+      done({"salvage", "--json", file_, in_directory("again.quire")}).find("\"complete\": true"),
+      std::string::npos);
+}
+
+TEST_F(Salvage, ListsWhatIsLost) {
+  Entries all;
+  for (int i = 0; i < 5000; ++i) {
+    all["key " + std::to_string(i)] = "value " + std::to_string(i);
+  }
+  const std::string broken = in_directory("broken.quire");
+  store(broken, all);
+  {
+    std::fstream bytes(broken, std::ios::in | std::ios::out | std::ios::binary);
+    const std::string content((std::istreambuf_iterator<char>(bytes)), {});
+    bytes.clear();
+    for (std::size_t at = content.find("value 4321"); at != std::string::npos;
+         at = content.find("value 4321", at + 1)) {
+      bytes.seekp(static_cast<std::streamoff>(at));
+      bytes.put('V');
+    }
+  }
+
+  const Finished people = kvtool({"salvage", broken, file_});
+  EXPECT_EQ(people.exit_code, 1) << people.err;
+  EXPECT_EQ(people.out.substr(0, 11), "lost: page ") << people.out;
+  const Entries made = stored(file_);
+  EXPECT_FALSE(made.contains("key 4321"));
+  EXPECT_GT(made.size(), 4800U);
+  for (const auto& [key, value] : made) {
+    EXPECT_EQ(value, all.at(key));
+  }
+  const Finished json = kvtool({"salvage", broken, in_directory("json.quire"), "--json"});
+  EXPECT_EQ(json.exit_code, 1);
+  EXPECT_NE(json.out.find("\"first_key\": \"key 4"), std::string::npos) << json.out;
+}
+
+TEST_F(Salvage, RefusesATargetThatExistsAndASourceThatIsInUse) {
+  done({"put", file_, "ada", "Lovelace"});
+  refused(3, {"salvage", file_, file_});
+  refused(3, {"salvage", in_directory("nothing.quire"), in_directory("target.quire")});
+  const Database open(file_);
+  refused(3, {"salvage", file_, in_directory("target.quire")});
 }
 
 }  // namespace

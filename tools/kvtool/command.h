@@ -31,5 +31,6 @@ extern const Command kStat;
 extern const Command kTables;
 extern const Command kCheck;
 extern const Command kCopy;
+extern const Command kSalvage;
 
 }  // namespace kvtool

@@ -16,12 +16,12 @@ namespace kvtool {
 
 namespace {
 
-constexpr const Command* kCommands[] = {&kPut,  &kGet,  &kDel,    &kList,  &kLoad,
-                                        &kDump, &kStat, &kTables, &kCheck, &kCopy};
+constexpr const Command* kCommands[] = {&kPut,  &kGet,    &kDel,   &kList, &kLoad,   &kDump,
+                                        &kStat, &kTables, &kCheck, &kCopy, &kSalvage};
 
 constexpr const char* kNotes =
-    "Exit codes: 0 done; 1 no such key or table, or the check failed; 2 wrong usage or input;\n"
-    "3 refused by the store.\n\n"
+    "Exit codes: 0 done; 1 no such key or table, the check failed, or something could not be\n"
+    "salvaged; 2 wrong usage or input; 3 refused by the store.\n\n"
     "Example:\n"
     "  kvtool put people.quire ada 'Ada Lovelace'\n"
     "  kvtool get people.quire ada\n"

@@ -1,0 +1,181 @@
+// Copying what is left of a damaged database into a fresh one.
+#include <quire/error.h>
+#include <quire/inspect.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "db/salvage_source.h"
+#include "db/salvage_trees.h"
+#include "log/log.h"
+#include "shared/region.h"
+#include "txn/recovery.h"
+
+namespace quire {
+namespace {
+
+using format::Operation;
+using format::OperationKind;
+
+// One transaction that takes everything: a target is whole or not there.
+class Target final : public db::SalvageSink {
+ public:
+  explicit Target(Transaction& transaction) : transaction_(transaction) {}
+
+  void table(const std::string& name) override {
+    if (name.empty()) return;
+    Table made = transaction_.table(name);
+    if (!made.insert({}, {})) return;
+    made.erase({});
+  }
+
+  void entry(const std::string& table, std::string_view key, std::string_view value) override {
+    transaction_.table(table).put(key, value);
+  }
+
+  Transaction& transaction() noexcept { return transaction_; }
+
+ private:
+  Transaction& transaction_;
+};
+
+// The commits since the checkpoint, as far as their records prove themselves.
+class LogSalvage {
+ public:
+  LogSalvage(const db::SalvageSource& source, std::map<std::uint32_t, std::string> names,
+             Target& target, SalvageReport& report)
+      : source_(source), names_(std::move(names)), target_(target), report_(report) {}
+
+  void run() {
+    const format::Meta& meta = source_.meta();
+    const pages::PageView& view = source_.view();
+    if (std::uint64_t{meta.log.first_page} + meta.log.page_count > view.page_count) {
+      return lose("the log lies behind the end of the file");
+    }
+    const log::Ring ring{.read = view.at(PageId{meta.log.first_page}),
+                         .write = nullptr,
+                         .size_bytes = std::uint64_t{meta.log.page_count} * view.page_bytes,
+                         .seed = view.checksum_seed};
+    log::Scanner scanner(ring, {Lsn{meta.log_start}, meta.log_chain}, meta.epoch, TxnId{meta.txn});
+    while (const format::RecordHeader* record = scanner.next()) {
+      if (!is_whole(*record)) {
+        scanner.reject_last();
+        break;
+      }
+      apply(*record);
+    }
+    const Lsn end = scanner.tail().end;
+    if (log::has_durable_record_behind(ring, end, meta.epoch)) {
+      lose("log position " + std::to_string(end.value) +
+           ": a record that was acknowledged is damaged; it and what was committed after it is "
+           "missing");
+    }
+  }
+
+ private:
+  void lose(const std::string& reason) {
+    ++report_.loss_count;
+    report_.losses.push_back({.page = source_.meta().log.first_page, .reason = reason, .keys = {}});
+  }
+
+  // Its operations make sense, and every value that they name is there.
+  bool is_whole(const format::RecordHeader& record) const {
+    format::OperationReader operations(log::payload_of(&record));
+    Operation operation;
+    while (operations.next(operation)) {
+      if (operation.key.size() > format::key_bytes_max(source_.view().page_bytes)) return false;
+      if (operation.kind == OperationKind::put_extent &&
+          !source_.fault_of(operation.extent).empty()) {
+        return false;
+      }
+    }
+    return !operations.is_damaged();
+  }
+
+  void apply(const format::RecordHeader& record) {
+    format::OperationReader operations(log::payload_of(&record));
+    Operation operation;
+    while (operations.next(operation)) {
+      if (operation.kind == OperationKind::create) {
+        names_[operation.table_id] = operation.key;
+        target_.table(std::string(operation.key));
+      } else if (operation.table_id == 0) {
+        apply(operation, "");
+      } else if (const auto name = names_.find(operation.table_id); name != names_.end()) {
+        apply(operation, name->second);
+      } else if (unknown_[operation.table_id]++ == 0) {
+        lose("the log changes table number " + std::to_string(operation.table_id) +
+             ", whose name is lost with the catalogue: these changes are missing");
+      }
+    }
+  }
+
+  void apply(const Operation& operation, const std::string& name) {
+    if (operation.kind == OperationKind::drop) {
+      target_.transaction().drop(name);
+      return;
+    }
+    Table table = target_.transaction().table(name);
+    if (operation.kind == OperationKind::put) table.put(operation.key, operation.value);
+    if (operation.kind == OperationKind::put_extent) {
+      const format::ExtentRef& extent = operation.extent;
+      const std::byte* bytes = source_.view().at(PageId{extent.first_page});
+      table.put(operation.key, {reinterpret_cast<const char*>(bytes), extent.size_bytes});
+    }
+    if (operation.kind == OperationKind::erase) table.erase(operation.key);
+    if (operation.kind == OperationKind::clear) table.clear();
+  }
+
+  const db::SalvageSource& source_;
+  std::map<std::uint32_t, std::string> names_;
+  std::map<std::uint32_t, std::uint64_t> unknown_;  // operations on tables without a name
+  Target& target_;
+  SalvageReport& report_;
+};
+
+void salvage_into(const db::SalvageSource& source, Database& database, SalvageReport& report) {
+  report.doubts = source.doubts();
+  Transaction transaction = database.begin();
+  Target target(transaction);
+  db::SalvageTrees trees(source, target, report);
+  trees.run();
+  if (source.has_meta()) LogSalvage(source, trees.names(), target, report).run();
+  if (!source.has_marks()) {
+    report.doubts.push_back(
+        "the space map is damaged: leaves below a damaged branch that it no longer points to were "
+        "not looked for");
+  }
+  transaction.commit();
+  const Statistics made = stat(database);
+  report.table_count = made.tables.size() - 1;
+  for (const TableStatistics& table : made.tables) report.entry_count += table.entry_count;
+}
+
+}  // namespace
+
+SalvageReport salvage(const std::filesystem::path& source, const std::filesystem::path& target,
+                      const Options& options) {
+  const db::SalvageSource wreck(source, options.guard_sigbus);
+  Options creating = options;
+  creating.create_if_missing = true;
+  creating.read_only = false;
+  if (creating.page_size == 0) creating.page_size = wreck.view().page_bytes;
+  if (!txn::create_file(target, creating)) {
+    throw Error(Errc::misuse, target.string() + ": exists already; salvage to a new path");
+  }
+  SalvageReport report;
+  try {
+    Database database(target, creating);
+    salvage_into(wreck, database, report);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(target, ignored);
+    std::filesystem::remove(shared::region_path(target), ignored);
+    throw;
+  }
+  return report;
+}
+
+}  // namespace quire

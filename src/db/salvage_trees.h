@@ -1,0 +1,95 @@
+// Reading the trees of a damaged file: around what is damaged, and to what nothing points any more.
+#pragma once
+
+#include <quire/inspect.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "btree/key_range.h"
+#include "db/salvage_source.h"
+#include "format/leaf.h"
+#include "format/meta.h"
+
+namespace quire::db {
+
+// Takes tables and their entries, in no particular order; each table is named before its entries.
+class SalvageSink {
+ public:
+  virtual ~SalvageSink() = default;
+  virtual void table(const std::string& name) = 0;
+  virtual void entry(const std::string& table, std::string_view key, std::string_view value) = 0;
+};
+
+// Threads: one. Everything that is whole goes to the sink, everything else into the report.
+class SalvageTrees {
+ public:
+  SalvageTrees(const SalvageSource& source, SalvageSink& sink, SalvageReport& report);
+
+  void run();
+
+  // Named tables by the id that log records use.
+  const std::map<std::uint32_t, std::string>& names() const noexcept { return names_; }
+
+ private:
+  // A page that is not whole, and all keys that may have stood in it or below it.
+  struct Loss {
+    format::PagePtr pointer;
+    std::uint32_t level;
+    btree::KeyRange keys;
+    std::string reason;
+  };
+  struct Tree {
+    std::string name;
+    format::TreeRoot root;
+    bool is_catalogue = false;
+    std::uint64_t seen = 0;  // entries in whole leaves
+    std::vector<Loss> losses = {};
+  };
+
+  void read_catalogue(const format::TreeRoot& root);
+  void read_table(const std::string& name, const format::TreeRoot& root);
+  void read(Tree& tree, format::PagePtr pointer, std::uint32_t level, const btree::KeyRange& keys);
+  void read_branch(Tree& tree, format::PagePtr pointer, std::uint32_t level,
+                   const btree::KeyRange& keys);
+  void read_leaf(Tree& tree, const format::LeafView& leaf);
+  void read_value(Tree& tree, const format::LeafEntry& entry);
+  void read_record(const format::LeafEntry& entry);
+
+  void adopt_leaves();
+  void adopt_by_pointers(Tree& tree);
+  void pass_branches();
+  Tree* parent_of(const format::LeafView& leaf, format::PagePtr pointer);
+  bool points_to(const Loss& loss, format::PagePtr wanted, std::set<std::uint32_t>& seen) const;
+  std::vector<format::PagePtr> children_of(format::PagePtr branch, std::uint32_t level) const;
+
+  void read_rest();
+  std::vector<format::PagePtr> rest_of_roots() const;
+  bool is_catalogue(format::PagePtr root, std::uint32_t level, std::set<std::uint32_t>& seen) const;
+  void read_nameless(format::PagePtr root, const std::string& reason);
+  std::string probable_name(format::PagePtr root) const;
+
+  std::uint32_t level_of(format::PagePtr pointer) const;
+  bool is_left(std::uint64_t page) const { return source_.is_marked(page) && !reached_[page]; }
+  void lose(std::uint64_t page, const std::string& reason,
+            const std::optional<AffectedKeys>& keys = {});
+  void report_losses();
+
+  const SalvageSource& source_;
+  const pages::PageView& view_;
+  SalvageSink& sink_;
+  SalvageReport& report_;
+  std::vector<bool> reached_;
+  std::deque<Tree> trees_;  // the catalogue first; never moved
+  std::map<std::string, format::TreeRoot> found_;
+  std::map<std::uint32_t, std::string> names_;
+};
+
+}  // namespace quire::db
