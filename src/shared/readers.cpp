@@ -72,7 +72,7 @@ Readers::~Readers() {
   storage::unlock_byte(region_.lock_descriptor(), kProcessByte + process_);
 }
 
-void Readers::introduce() noexcept {
+void Readers::introduce() {
   ProcessSlot& slot = region_.process(process_);
   std::random_device random;
   slot.pid.store(static_cast<std::uint64_t>(getpid()), std::memory_order_relaxed);

@@ -57,7 +57,7 @@ class Readers {
   std::uint32_t claim();
   bool try_claim(std::uint32_t index) noexcept;
   void clear_slots_of(std::uint32_t process) noexcept;
-  void introduce() noexcept;
+  void introduce();
 
   Region& region_;
   std::uint32_t process_ = 0;

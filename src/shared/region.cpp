@@ -19,7 +19,10 @@ using storage::LockMode;
 using storage::try_lock_byte;
 using storage::unlock_byte;
 
-constexpr int kMixedSightingsMax = 40;  // a mixed picture that lasts this long is no passing state
+// A picture that lasts this long is no passing state. Not ready is what newcomers also see when
+// they meet each other after the death of one that was alone.
+constexpr int kMixedSightingsMax = 40;
+constexpr int kNotReadySightingsMax = 400;
 
 void pause_randomly() {
   static thread_local std::minstd_rand random{std::random_device{}()};
@@ -68,24 +71,28 @@ std::filesystem::path region_path(const std::filesystem::path& data_path) {
 
 Region::Region(const storage::DataFile& data)
     : data_(data), file_(region_path(data.path()), data.lock_descriptor()) {
-  int mixed_sightings = 0;
+  int sightings = 0;
   for (;;) {
     const Attempt attempt = try_attach();
     if (attempt == Attempt::alone || attempt == Attempt::joined) return;
-    if (attempt != Attempt::again && ++mixed_sightings >= kMixedSightingsMax) {
-      throw Error(Errc::busy,
-                  attempt == Attempt::replaced_lock
-                      ? file_.path().string() +
-                            ": the lock file of a running database was removed or replaced (or "
-                            "the database is open under another name of the file); close it "
-                            "everywhere, then open it again"
-                      : data_.path().string() +
-                            ": the data file was replaced while in use; close the database "
-                            "everywhere, then open it again");
+    sightings = attempt == Attempt::again ? 0 : sightings + 1;
+    if (sightings >= (attempt == Attempt::not_ready ? kNotReadySightingsMax : kMixedSightingsMax)) {
+      refuse(attempt);
     }
-    if (attempt == Attempt::again) mixed_sightings = 0;
     pause_randomly();
   }
+}
+
+void Region::refuse(Attempt lasting) const {
+  std::string text = data_.path().string() + ": the data file was replaced while in use";
+  if (lasting == Attempt::replaced_lock) {
+    text = file_.path().string() +
+           ": the lock file of a running database was removed or replaced (or the database is open "
+           "under another name of the file)";
+  } else if (lasting == Attempt::not_ready) {
+    text = file_.path().string() + ": the lock file of a running database was cut or overwritten";
+  }
+  throw Error(Errc::busy, text + "; close the database everywhere, then open it again");
 }
 
 // A process that dies or throws here drops its locks with its descriptors; the next one starts
@@ -110,12 +117,19 @@ Region::Attempt Region::try_join() {
     result = Attempt::replaced_lock;
   } else if (try_lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::shared)) {
     require_same_kind();
-    if (file_.base() == nullptr) file_.map(kRegionBytes);
-    if (control().ready.load(std::memory_order_acquire) == 1) return Attempt::joined;
+    if (is_ready()) return Attempt::joined;
+    result = Attempt::not_ready;
   }
   unlock_byte(file_.lock_descriptor(), kAttachedByte);
   unlock_byte(data_.lock_descriptor(), kAttachedByte);
   return result;
+}
+
+// One that was cut must not be looked at through the mapping.
+bool Region::is_ready() {
+  if (file_.size_bytes() < kRegionBytes) return false;
+  if (file_.base() == nullptr) file_.map(kRegionBytes);
+  return control().ready.load(std::memory_order_acquire) == 1;
 }
 
 void Region::require_same_kind() const {
@@ -207,12 +221,8 @@ bool Region::close_to_others() {
 // descriptors, and what one lock without the other looks like to a newcomer is a replaced file.
 Region::~Region() {
   if (is_abandoned_) return;
-  try {
-    unlock_byte(file_.lock_descriptor(), kAttachedByte);
-    unlock_byte(data_.lock_descriptor(), kAttachedByte);
-  } catch (const std::exception&) {
-    // Closing the descriptors does the same.
-  }
+  unlock_byte(file_.lock_descriptor(), kAttachedByte);
+  unlock_byte(data_.lock_descriptor(), kAttachedByte);
 }
 
 Control& Region::control() const noexcept {

@@ -55,11 +55,13 @@ class Region {
   }
 
  private:
-  enum class Attempt { alone, joined, again, replaced_lock, replaced_data };
+  enum class Attempt { alone, joined, again, not_ready, replaced_lock, replaced_data };
+  [[noreturn]] void refuse(Attempt lasting) const;
   Attempt try_attach();
   Attempt try_join();
   void initialise();
   bool has_failed_flush_in_file() const;
+  bool is_ready();
   void require_same_kind() const;
 
   const storage::DataFile& data_;

@@ -50,8 +50,12 @@ void lock_byte(int descriptor, std::uint64_t byte, LockMode mode) {
   if (!apply(descriptor, F_OFD_SETLKW, byte, type_of(mode))) fail(EAGAIN, descriptor, byte);
 }
 
-void unlock_byte(int descriptor, std::uint64_t byte) {
-  (void)apply(descriptor, F_OFD_SETLK, byte, F_UNLCK);
+void unlock_byte(int descriptor, std::uint64_t byte) noexcept {
+  constexpr int kAttempts = 100;
+  struct flock lock = lock_over(byte, byte + 1, F_UNLCK);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (system.lock(descriptor, F_OFD_SETLK, &lock) == 0) return;
+  }
 }
 
 bool is_byte_locked(int descriptor, std::uint64_t byte, LockMode mode) {

@@ -19,7 +19,9 @@ enum class LockMode { shared, exclusive };
 // Takes or converts; waits as long as it takes. Throws Errc::io.
 void lock_byte(int descriptor, std::uint64_t byte, LockMode mode);
 
-void unlock_byte(int descriptor, std::uint64_t byte);
+// Never fails, because it ends scopes: should the system refuse again and again (it is out of
+// memory), the byte stays locked until its next unlocking or the end of the description.
+void unlock_byte(int descriptor, std::uint64_t byte) noexcept;
 
 // True when another description holds a lock on the byte that conflicts with `mode`.
 [[nodiscard]] bool is_byte_locked(int descriptor, std::uint64_t byte, LockMode mode);

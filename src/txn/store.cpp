@@ -58,7 +58,7 @@ Store::Store(const std::filesystem::path& path, const Options& options)
   if (region_.alone()) {
     // The creator may have died between naming the file and flushing the name.
     if (const auto error = data_.flush_name()) {
-      throw Error(Errc::io, name_ + ": cannot flush its directory: " + error.message());
+      storage::throw_errno(error.value(), "flush its directory", data_.path());
     }
     drop_untrusted_cache(data_, region_);
     data_.fill_holes();
