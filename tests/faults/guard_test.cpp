@@ -130,9 +130,10 @@ TEST_F(GuardTest, EveryCallOnATruncatedFileEndsWithIoAndNeverTheProcess) {
         Database db{file_, kGuarded};
         std::filesystem::resize_file(file_, left);
         const auto code = errc_of([&] { call.make(db, directory_.file("copy")); });
-        EXPECT_TRUE(code == Errc::io || (code == std::nullopt && left > 0));
+        // Corrupt: what compares the size with the metas notices before it touches a page.
+        EXPECT_TRUE(code == Errc::io || code == Errc::corrupt || (!code && left > 0));
         EXPECT_FALSE(std::filesystem::exists(directory_.file("copy")) && code);
-        if (code) expect_refuses_everything(db);
+        if (code == Errc::io) expect_refuses_everything(db);
       });
       std::filesystem::remove(directory_.file("copy"));
     }
