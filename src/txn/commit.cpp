@@ -131,7 +131,7 @@ void Transaction::rollback() noexcept {
 void Transaction::undo() noexcept {
   // A forked child leaves everything to its parent; a failed recovery to the next one, which starts
   // from the file: the record at the log's end is one that it will replay.
-  if (store_.is_abandoned() || (is_replay_ && !sabotaged("failed_recovery_erases_the_log"))) {
+  if (store_.is_abandoned() || is_replay_) {
     hold_.reset();
     return;
   }

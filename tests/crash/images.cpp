@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kSectorBytes = 512;
 constexpr std::uint64_t kRandomSubsets = 64;
 constexpr std::uint64_t kTornImages = 24;
+constexpr std::uint64_t kLiveLogBytes = 3000;  // from the log's start on: there are most records
 constexpr std::size_t kMetaPages[] = {format::kMetaOffset[0] / kPageBytes,
                                       format::kMetaOffset[1] / kPageBytes};
 
@@ -185,10 +186,13 @@ std::optional<Image> PowerCuts::damaged(Damage damage, Random& random) {
   std::size_t page = kMetaPages[random.below(2)];
   std::size_t at = random.below(sizeof(format::Meta));
   if (damage == Damage::record) {
+    const format::Meta& newest = metas[metas[1].sequence > metas[0].sequence ? 1 : 0];
+    const std::uint64_t log_bytes = std::uint64_t{newest.log.page_count} * kPageBytes;
+    const std::uint64_t position = newest.log_start + random.below(kLiveLogBytes);
+    page = newest.log.first_page + position % log_bytes / kPageBytes;
+    at = position % kPageBytes;
     // What a power cut could have torn as well says nothing.
-    page = metas[0].log.first_page + random.below(metas[0].log.page_count);
-    if (cut_.drive.pages[page].is_dirty) return std::nullopt;
-    at = random.below(kPageBytes);
+    if (page >= image.pages.size() || cut_.drive.pages[page].is_dirty) return std::nullopt;
   }
   Page bytes = contents_[image.pages[page]];
   bytes[at] ^= static_cast<std::byte>(1 << random.below(8));

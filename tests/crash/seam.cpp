@@ -42,9 +42,9 @@ Seam::~Seam() {
   active_ = nullptr;
 }
 
-void Seam::start_anew() noexcept {
+void Seam::start_anew(bool has_failed) noexcept {
   forget_errors();
-  errors_ = 0;
+  errors_ = has_failed ? 1 : 0;
   limit_bytes_ = 0;
   is_state_new_ = true;
 }

@@ -41,9 +41,9 @@ class Seam {
     is_write_to_fail_ = false;
   }
 
-  // Whether a flush has failed since the last `start_anew`.
+  // Whether a flush has failed since the last `start_anew`, or, so it was told then, before.
   bool has_failed() const noexcept { return errors_ > 0; }
-  void start_anew() noexcept;
+  void start_anew(bool has_failed = false) noexcept;
 
   // Commits that became visible so far.
   std::uint64_t visible_count() const noexcept { return visible_count_; }

@@ -20,7 +20,8 @@ int run_part(const SimulatorOptions& options) {
     std::cout << counts.workloads << " workloads, " << counts.moments << " moments, "
               << counts.states() << " distinct states judged (" << counts.power_cuts
               << " power cuts, " << counts.kills << " kills, " << counts.damaged << " damaged; "
-              << counts.in_recovery << " of them in a recovery)" << std::endl;
+              << counts.in_recovery << " of them in a recovery, " << counts.faulty
+              << " recovered on a bad or full disk)" << std::endl;
     return 0;
   } catch (const std::exception& error) {
     std::cout << "FAILED: " << error.what() << std::endl;

@@ -17,10 +17,12 @@ constexpr std::uint64_t kFirstNumber = 1000;
 constexpr std::uint64_t kShortStepsMax = 3;
 constexpr std::uint64_t kLongSteps = 24;
 constexpr std::size_t kNestedSteps = 3;           // after the recovery
-constexpr std::uint64_t kNestedOneIn = 16;        // recoveries that are crashed themselves
-constexpr std::uint64_t kNestedKillOneIn = 4;     // the same after a kill
+constexpr std::uint64_t kMoments = 6;             // of a workload, in the first round
+constexpr std::uint64_t kNestedOneIn = 32;        // recoveries that are crashed themselves
+constexpr std::uint64_t kNestedKillOneIn = 8;     // the same after a kill
 constexpr std::uint64_t kKillOneIn = 4;           // moments at which everything is killed as well
 constexpr std::uint64_t kDamageOneIn = 4;         // moments at which something is damaged as well
+constexpr std::uint64_t kFaultOneIn = 8;          // recoveries whose first attempt meets a fault
 constexpr std::uint64_t kNestedMomentsOneIn = 6;  // moments after such a recovery
 
 std::uint64_t power(std::uint64_t base, std::uint64_t exponent) {
@@ -74,7 +76,7 @@ Counts Simulator::run() {
            (options_.seconds_max != 0 && spent >= std::chrono::seconds(options_.seconds_max));
   };
   for (std::uint64_t round = options_.round;; ++round) {
-    cuts_per_moment_ = std::uint64_t{2} << std::min<std::uint64_t>(2 * round, 14);
+    growth_ = std::uint64_t{1} << std::min<std::uint64_t>(2 * round, 14);
     for (std::uint64_t workload = options_.part; workload < workload_count();
          workload += options_.parts) {
       if (options_.only_workload >= 0 &&
@@ -166,7 +168,10 @@ void Simulator::trace(const std::string& place) {
 }
 
 void Simulator::explore(const std::vector<Cut>& cuts, const History& history, unsigned depth) {
+  const std::uint64_t tried =
+      depth > 1 ? cuts.size() : kMoments * growth_ * (1 + cuts.size() / 500);
   for (const Cut& cut : cuts) {
+    if (random_.below(cuts.size()) >= tried) continue;
     if (depth > 1 && !cut.is_in_recovery && !random_.one_in(kNestedMomentsOneIn)) continue;
     ++counts_.moments;
     explore_power(cut, history, depth);
@@ -176,7 +181,7 @@ void Simulator::explore(const std::vector<Cut>& cuts, const History& history, un
 
 void Simulator::explore_power(const Cut& cut, const History& history, unsigned depth) {
   PowerCuts cuts(machine_.drive().contents(), cut);
-  const std::uint64_t limit = depth == 1 ? cuts_per_moment_ : 1;
+  const std::uint64_t limit = depth == 1 ? growth_ : 1;
   std::vector<Image> images = cuts.choose(limit, random_);
   if (random_.one_in(kDamageOneIn)) {
     const Damage damage = random_.one_in(2) ? Damage::meta : Damage::record;
@@ -201,7 +206,7 @@ void Simulator::explore_kill(const Cut& cut, const History& history, unsigned de
   ++counts_.kills;
   if (depth > 1) ++counts_.in_recovery;
   try {
-    machine_.seam().start_anew();
+    machine_.seam().start_anew(cut.has_failed);
     machine_.restart(cut.drive, cut.region);
     judge({&cut, &history, Damage::none, true, depth, hash});
   } catch (const std::exception& error) {
@@ -233,7 +238,9 @@ void Simulator::judge(const Case& which) {
   }
   std::uint64_t hash = 0;
   try {
+    if (Random(which.hash - options_.seed).one_in(kFaultOneIn)) recover_into_a_fault(which);
     open_and_find(which, &hash);
+    machine_.seam().on_moment = nullptr;
   } catch (const Error& error) {
     if (which.damage == Damage::record && error.code() == Errc::corrupt) return;
     throw;
@@ -250,12 +257,37 @@ void Simulator::judge(const Case& which) {
   machine_.close();
 }
 
+// The first attempt meets a bad or full disk. Whatever becomes of it, the next one finds the same.
+void Simulator::recover_into_a_fault(const Case& which) {
+  Random random(which.hash + 1);
+  Seam& seam = machine_.seam();
+  seam.on_moment = [](const std::string&) {};  // the drive has to follow
+  if (random.one_in(3)) {
+    seam.fail_write();
+  } else if (random.one_in(3)) {
+    seam.limit_bytes(machine_.drive().state().length() * kPageBytes);
+  } else {
+    seam.fail_flush_after(random.below(4));
+  }
+  try {
+    machine_.open();
+    machine_.close();
+  } catch (const Error& error) {
+    const bool is_expected = error.code() == Errc::io || error.code() == Errc::poisoned ||
+                             error.code() == Errc::no_space;
+    if (!is_expected) throw;
+  }
+  seam.forget_errors();
+  seam.limit_bytes(0);
+  ++counts_.faulty;
+}
+
 std::size_t Simulator::open_and_find(const Case& which, std::uint64_t* hash) {
   machine_.open();
   const Snapshot snapshot = machine_.database().snapshot();
   *hash = hash_of(snapshot);
   const Window& window = which.cut->window;
-  const bool keeps_relaxed = which.is_kill && !which.cut->has_failed;
+  const bool keeps_relaxed = which.is_kill && !machine_.seam().has_failed();
   std::size_t oldest = keeps_relaxed ? window.returned : window.acknowledged;
   if (which.damage == Damage::record) oldest = which.history->durable_before(oldest);
   const auto found = which.history->find(*hash, oldest, window.attempted);
@@ -263,6 +295,7 @@ std::size_t Simulator::open_and_find(const Case& which, std::uint64_t* hash) {
     const auto earlier = which.history->find(*hash, 0, oldest);
     throw Failure("the database holds " +
                   (earlier ? "state " + std::to_string(*earlier) : std::string{"no state ever"}) +
+                  (machine_.seam().has_failed() ? " after a first attempt on a bad disk" : "") +
                   "; it must be one of " + std::to_string(oldest) + " to " +
                   std::to_string(window.attempted));
   }

@@ -34,6 +34,7 @@ struct Counts {
   std::uint64_t kills = 0;        // distinct page caches left by killed processes
   std::uint64_t damaged = 0;      // distinct files with one damaged place
   std::uint64_t in_recovery = 0;  // of all these, how many crashed a recovery
+  std::uint64_t faulty = 0;       // whose first recovery met a bad or full disk
   std::uint64_t states() const noexcept { return power_cuts + kills + damaged; }
 };
 
@@ -68,6 +69,7 @@ class Simulator {
   void explore_kill(const Cut& cut, const History& history, unsigned depth);
   void judge_image(const Image& image, const Case& which);
   void judge(const Case& which);
+  void recover_into_a_fault(const Case& which);
   std::size_t open_and_find(const Case& which, std::uint64_t* hash);
   void expect_sound(const char* when, bool may_miss_a_meta);
   bool write_and_erase(const Case& which, std::uint64_t hash);
@@ -81,7 +83,7 @@ class Simulator {
   std::vector<Base> bases_;
   Random random_;
   Counts counts_;
-  std::uint64_t cuts_per_moment_ = 1;
+  std::uint64_t growth_ = 1;  // each round looks at more moments, and at more ways to crash at each
   std::unordered_set<std::uint64_t> seen_;
 };
 

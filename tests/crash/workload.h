@@ -85,6 +85,7 @@ class Actor {
   void death();
   void die_in_child(const Edits& edits, Durability durability);
   void settle_after_death();
+  void insist();
   void restart_after_error();
   void open_again();
   void expect_reader_unchanged() const;

@@ -14,9 +14,10 @@ import time
 
 SABOTAGES_MIN = 20
 AT_A_TIME = 2
-# Seconds per turn, and the seed: the simulator finds the same at the same seed.
-TURNS = [('simulate', 8, 1), ('storm', 10, 1), ('simulate', 60, 1), ('storm', 60, 2),
-         ('simulate', 180, 2), ('storm', 120, 3)]
+# Layer, seconds, and further arguments. The simulator finds the same at the same seed.
+TURNS = [('simulate', 8, '--seed=1'), ('storm', 15, '--seed=1'),
+         ('simulate', 60, '--seed=1'), ('storm', 60, '--seed=2'),
+         ('simulate', 240, '--seed=2', '--depth=3'), ('storm', 120, '--seed=3')]
 
 
 def sabotages(source_root):
@@ -30,11 +31,11 @@ def sabotages(source_root):
 def find(name, programs):
     """(whether it was found, by what and how)"""
     begin = time.monotonic()
-    for layer, seconds, seed in TURNS:
+    for layer, seconds, *arguments in TURNS:
         limit = {'simulate': '--states', 'storm': '--kills'}[layer]
         run = subprocess.run(
-            [programs[layer], '--sabotage', name, '--seed', str(seed), '--seconds', str(seconds),
-             limit, '100000000'], capture_output=True, text=True, check=False)
+            [programs[layer], '--sabotage', name, '--seconds', str(seconds), limit, '100000000',
+             *arguments], capture_output=True, text=True, check=False)
         if run.returncode != 0:
             spent = time.monotonic() - begin
             said = [line for line in run.stdout.splitlines() if line.startswith('FAILED: ')]
