@@ -15,7 +15,7 @@ namespace quire::crash {
 
 inline std::vector<Page> small_file(std::uint64_t first_txn) {
   constexpr std::uint32_t kReservedPages = format::kReservedBytes / kPageBytes;
-  constexpr std::uint32_t kFilePages = 144;
+  constexpr std::uint32_t kFilePages = 168;
   std::vector<Page> file(kFilePages);
   format::Meta meta;
   meta.page_bytes = kPageBytes;

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Usage: gate.py SOURCE_ROOT SIMULATE STORM [NAME...]
 
-Builds every sabotage (src/base/test_points.h) in, one at a time, and lets the crash simulator and the
-storm look for it in turns, each time for longer. A sabotage that neither finds is a hole in the tests.
+Builds every sabotage (src/base/test_points.h) in, one at a time, and lets the crash simulator and
+the storm look for it in turns, each time for longer. A sabotage that neither finds is a hole in the
+tests.
 """
 
 import concurrent.futures

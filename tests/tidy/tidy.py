@@ -43,6 +43,8 @@ WRAPPED_INCLUDES = [
 
 CODE_FOLDERS = ['src', 'include', 'tools', 'tests', 'bench']
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+TEST = re.compile(r'^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)', re.M)
+PROMISED_TEST = re.compile(r'`([A-Z]\w+\.[A-Z]\w+)`')
 LEFTOVER = re.compile(r'\b(T[O]DO|FI[X]ME|X[X]X|HA[C]K)\b')
 
 
@@ -204,6 +206,18 @@ def switched_off(files):
             yield f'{file.path}: delete the code under #if 0; git keeps it'
 
 
+def promised_tests(files):
+    """Every test that the README names as the holder of a promise exists."""
+    tests = {f'{suite}.{name}' for file in files if file.path.startswith('tests/')
+             for suite, name in TEST.findall(file.text)}
+    for file in files:
+        if file.path != 'README.md':
+            continue
+        for name in PROMISED_TEST.findall(file.text):
+            if name not in tests:
+                yield f'README.md: there is no test {name}; name the one that holds this promise'
+
+
 RULES = {
     'IncludesPointDown': include_direction,
     'PublicHeadersNeedOnlyTheStandardLibrary': public_headers,
@@ -216,6 +230,7 @@ RULES = {
     'NoCodeIsSwitchedOff': switched_off,
     'FilesEndWithOneNewline': file_end,
     'EveryFileIsBuilt': build_lists,
+    'PromisesAreHeldByTests': promised_tests,
 }
 
 
