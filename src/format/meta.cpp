@@ -61,6 +61,9 @@ MetaFault judge(const Meta& meta) noexcept {
 
 MetaChoice choose(const Meta& first, const Meta& second) noexcept {
   const MetaFault faults[2] = {judge(first), judge(second)};
+  for (const MetaFault fault : faults) {
+    if (fault == MetaFault::unknown_feature) return {fault, {}, 0};
+  }
   const bool second_wins = faults[1] == MetaFault::none &&
                            (faults[0] != MetaFault::none || second.sequence > first.sequence);
   if (second_wins) return {MetaFault::none, second, 1};

@@ -91,7 +91,8 @@ enum class MetaFault { none, not_a_meta, wrong_version, unknown_feature, damaged
 // numbers far from their end.
 MetaFault judge(const Meta& meta) noexcept;
 
-// The newest usable one of two metas and its slot (0 or 1); or the gravest fault of the two.
+// The newest usable one of two metas and its slot (0 or 1); or the gravest fault of the two. A
+// whole meta with an unknown feature counts beside any other: older states are not gone back to.
 struct MetaChoice {
   MetaFault fault = MetaFault::not_a_meta;
   Meta meta;
