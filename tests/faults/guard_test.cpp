@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <thread>
@@ -284,7 +285,8 @@ TEST_F(GuardTest, OthersGoOnWhateverPageOneProcessLoses) {
 }
 
 TEST_F(GuardTest, ALockFileCutUnderIsNoDeathAndTheNextOpenFindsAll) {
-  for (const std::uint64_t left : {0, 4096, 8192, 16384, 1 << 20}) {
+  for (const std::uint64_t left :
+       std::initializer_list<std::uint64_t>{0, 4096, 8192, 16384, 1 << 20}) {
     SCOPED_TRACE(std::to_string(left) + " bytes left");
     std::uint64_t acknowledged = 0;
     Child worker{[&](Link& link) {
