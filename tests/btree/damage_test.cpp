@@ -223,7 +223,13 @@ TEST(DamagedTree, MergesNoPageWithItself) {
   const auto erase_all = [&] {
     for (std::uint64_t i = 0; i < 400; ++i) sample.store.erase(sample.tree, grouped(i));
   };
-  EXPECT_THROW(erase_all(), Error);
+  try {
+    erase_all();
+    ADD_FAILURE() << "erased from a page that stands in two places";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("branch has a child twice"), std::string::npos)
+        << error.what();
+  }
 }
 
 }  // namespace
