@@ -39,9 +39,10 @@ bool is_consistent(const Meta& meta) noexcept {
     return false;
   }
   const std::uint64_t log_bytes = std::uint64_t{meta.log.page_count} * meta.page_bytes;
+  if (log_bytes < kLogBytesMin || meta.log_start % kRecordAlignment != 0) return false;
+  if (log_bytes - meta.log_start % log_bytes < sizeof(RecordHeader)) return false;
   return lies_inside(meta.map[0], meta) && lies_inside(meta.map[1], meta) &&
-         lies_inside(meta.log, meta) && log_bytes >= kLogBytesMin &&
-         meta.log_start % kRecordAlignment == 0 && is_plausible(meta.catalogue, meta) &&
+         lies_inside(meta.log, meta) && is_plausible(meta.catalogue, meta) &&
          is_plausible(meta.default_table, meta);
 }
 

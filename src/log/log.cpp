@@ -39,6 +39,9 @@ const RecordHeader* header_at(const Ring& ring, std::uint64_t position) noexcept
   if (record->total_bytes < sizeof(RecordHeader) || record->total_bytes > rest) return nullptr;
   if (record->total_bytes % format::kRecordAlignment != 0) return nullptr;
   if (record->payload_bytes > record->total_bytes - sizeof(RecordHeader)) return nullptr;
+  // What is left of the ring behind a record holds at least another header: a pad goes there.
+  const std::uint64_t left = rest - record->total_bytes;
+  if (left != 0 && left < sizeof(RecordHeader)) return nullptr;
   return record;
 }
 

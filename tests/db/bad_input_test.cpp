@@ -187,6 +187,9 @@ TEST_F(BadFile, WithImpossibleMetaFieldsIsRefused) {
   expect_corrupt("last txn", [](format::Meta& m) { m.txn = m.id_base = ~std::uint64_t{0}; });
   expect_corrupt("no txn", [](format::Meta& m) { m.txn = 0; });
   expect_corrupt("last log position", [](format::Meta& m) { m.log_start = ~std::uint64_t{7}; });
+  // The next pad would have been stored across the end of the log.
+  expect_corrupt("log start at the edge",
+                 [](format::Meta& m) { m.log_start = m.log.page_count * 4096 - 8; });
   expect_corrupt("last sequence", [](format::Meta& m) { m.sequence = ~std::uint64_t{0} - 1; });
   expect_corrupt("third map", [](format::Meta& m) { m.current_map = 2; });
 }

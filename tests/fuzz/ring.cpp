@@ -27,8 +27,11 @@ LogStart log_start_of(const Input& input) {
   StoredStart stored = {};
   std::copy_n(input.program.begin(), std::min(sizeof stored, input.program.size()),
               reinterpret_cast<std::uint8_t*>(&stored));
-  // What a meta may say, see format::judge.
-  return {.position = stored.position % (std::uint64_t{1} << 62) / 8 * 8,
+  // What a meta may say, see format::judge: aligned, and a header fits.
+  const std::uint64_t ring_bytes = ring_bytes_of(input);
+  std::uint64_t position = stored.position % (std::uint64_t{1} << 62) / 8 * 8;
+  if (position % ring_bytes > ring_bytes - sizeof(format::RecordHeader)) position += 64;
+  return {.position = position,
           .chain = stored.chain,
           .txn = stored.txn,
           .epoch = stored.epoch,

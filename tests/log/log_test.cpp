@@ -186,6 +186,20 @@ TEST_F(Log, TakesATornTailForTheEndWhenNothingBehindItWasDurable) {
   EXPECT_FALSE(log::has_durable_record_behind(ring_, starts_[4], kEpoch));
 }
 
+// A record that leaves less than a header at the ring's end was believed; the pad behind it was
+// stored across that end.
+TEST_F(Log, EndsBeforeARecordThatLeavesNoRoomForAPad) {
+  append(kRingBytes - 1024);
+  ASSERT_EQ(count(), 1u);
+  auto* record = reinterpret_cast<RecordHeader*>(at(Lsn{0}));
+  record->total_bytes = kRingBytes - 8;
+  record->checksum = format::record_checksum(at(Lsn{0}), record->payload_bytes, ring_.seed);
+  EXPECT_EQ(count(), 0u);
+  record->total_bytes = kRingBytes - 64;
+  record->checksum = format::record_checksum(at(Lsn{0}), record->payload_bytes, ring_.seed);
+  EXPECT_EQ(count(), 1u);
+}
+
 // Headers that all claimed the rest of a large ring were hashed one after the other, each to the
 // ring's end: hours for a ring of some gigabytes.
 TEST_F(Log, FullOfHeadersThatClaimTheRestOfTheRingIsDamaged) {
