@@ -131,6 +131,7 @@ void Simulator::run_workload(std::uint64_t workload, std::uint64_t round) {
     ++counts_.workloads;
     explore(cuts, history, 1);
   } catch (const std::exception& error) {
+    machine_.abandon();
     throw Failure(std::string{error.what()} + "\n  steps: " + names_of(steps) +
                   "\n  again: --seed " + std::to_string(options_.seed) + " --round " +
                   std::to_string(round) + " --workload " + std::to_string(workload));
