@@ -147,9 +147,32 @@ void Simulator::record(std::vector<Cut>* cuts, const History* history, const Win
   }
   machine_.seam().on_moment = [=, this](const std::string& place) {
     if (options_.is_traced) trace(place);
+    if (fixed != nullptr) watch_torn_metas(place);
     cuts->push_back({place, machine_.drive().state(), fixed != nullptr ? *fixed : history->window(),
                      machine_.region(), machine_.seam().has_failed(), fixed != nullptr});
   };
+}
+
+// Before recovery's own checkpoint stores its meta, a torn one stays as it was found: bytes that
+// were never whole must not become valid by being written again.
+void Simulator::watch_torn_metas(const std::string& place) {
+  if (place == "checkpoint: meta announced") torn_metas_.clear();
+  for (const auto& [page, content] : torn_metas_) {
+    if (machine_.drive().state().pages[page].latest != content) is_torn_meta_touched_ = true;
+  }
+}
+
+void Simulator::find_torn_metas() {
+  torn_metas_.clear();
+  is_torn_meta_touched_ = false;
+  for (const std::uint64_t offset : format::kMetaOffset) {
+    const std::size_t page = offset / kPageBytes;
+    const ContentId content = machine_.drive().state().pages[page].latest;
+    format::Meta meta;
+    std::memcpy(static_cast<void*>(&meta), machine_.drive().contents()[content].data(),
+                sizeof meta);
+    if (format::judge(meta) != format::MetaFault::none) torn_metas_.emplace_back(page, content);
+  }
 }
 
 // A line per moment: where it is, and what the metas say ("*": not flushed).
@@ -341,9 +364,11 @@ void Simulator::judge_recorded(const Case& which) {
   std::vector<Cut> cuts;
   Window window = which.cut->window;
   if (!which.is_kill) window.returned = window.acknowledged;  // relaxed commits may be gone by now
+  find_torn_metas();
   record(&cuts, &history, &window);
   std::uint64_t hash = 0;
   const std::size_t found = open_and_find(which, &hash);
+  if (is_torn_meta_touched_) throw Failure("recovery wrote a torn meta page again");
   history.recovered(found);
   record(&cuts, &history, nullptr);
   Actor actor(machine_, history, kFirstNumber + 100, Random(random_.next()));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "crash/images.h"
@@ -76,6 +77,8 @@ class Simulator {
   void judge_recorded(const Case& which);
   bool is_new(std::uint64_t hash) { return seen_.insert(hash).second; }
   void trace(const std::string& place);
+  void find_torn_metas();
+  void watch_torn_metas(const std::string& place);
   void record(std::vector<Cut>* cuts, const History* history, const Window* fixed);
 
   SimulatorOptions options_;
@@ -85,6 +88,8 @@ class Simulator {
   Counts counts_;
   std::uint64_t growth_ = 1;  // each round looks at more moments, and at more ways to crash at each
   std::unordered_set<std::uint64_t> seen_;
+  std::vector<std::pair<std::size_t, ContentId>> torn_metas_;  // of the recovery that is recorded
+  bool is_torn_meta_touched_ = false;
 };
 
 }  // namespace quire::crash
