@@ -8,6 +8,7 @@
 #include <new>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "base/assert.h"
 #include "storage/byte_lock.h"
@@ -69,8 +70,10 @@ std::filesystem::path region_path(const std::filesystem::path& data_path) {
   return path;
 }
 
-Region::Region(const storage::DataFile& data)
-    : data_(data), file_(region_path(data.path()), data.lock_descriptor()) {
+Region::Region(const storage::DataFile& data, bool guards_faults)
+    : data_(data),
+      file_(region_path(data.path()), data.lock_descriptor()),
+      guards_faults_(guards_faults) {
   int sightings = 0;
   for (;;) {
     const Attempt attempt = try_attach();
@@ -93,6 +96,17 @@ void Region::refuse(Attempt lasting) const {
     text = file_.path().string() + ": the lock file of a running database was cut or overwritten";
   }
   throw Error(Errc::busy, text + "; close the database everywhere, then open it again");
+}
+
+void Region::map() {
+  if (file_.base() != nullptr) return;
+  file_.map(kRegionBytes);
+  if (guards_faults_) guard_.cover(file_.base(), kRegionBytes);
+}
+
+void Region::guard_faults() {
+  if (std::exchange(guards_faults_, true)) return;
+  guard_.cover(file_.base(), kRegionBytes);
 }
 
 // A process that dies or throws here drops its locks with its descriptors; the next one starts
@@ -128,7 +142,7 @@ Region::Attempt Region::try_join() {
 // One that was cut must not be looked at through the mapping.
 bool Region::is_ready() {
   if (file_.size_bytes() < kRegionBytes) return false;
-  if (file_.base() == nullptr) file_.map(kRegionBytes);
+  map();
   return control().ready.load(std::memory_order_acquire) == 1;
 }
 
@@ -171,7 +185,7 @@ void Region::initialise() {
   was_missing_ = std::memcmp(&before, &header, sizeof before) != 0;
   was_poisoned_ = !was_missing_ && has_failed_flush_in_file();
   file_.reset(kRegionBytes);
-  if (file_.base() == nullptr) file_.map(kRegionBytes);
+  map();
   file_.ensure(0, kFixedBytes);
   // The first slots have their blocks from the start: a full disk then stops the opening, not the
   // reading.

@@ -7,6 +7,7 @@
 
 #include "shared/layout.h"
 #include "storage/data_file.h"
+#include "storage/fault_guard.h"
 #include "storage/region_file.h"
 
 namespace quire::shared {
@@ -18,7 +19,8 @@ class Region {
   // and marked not ready, and everybody else waits until `open_to_others` or destruction; or it was
   // joined and is ready. Throws Errc::busy (lock file or data file was replaced or removed while in
   // use), wrong_version (another kind of process made it), no_space, io.
-  explicit Region(const storage::DataFile& data);
+  // With `guards_faults` a page of the region that cannot be had is noted (see `guard`).
+  Region(const storage::DataFile& data, bool guards_faults);
 
   // Gives up all locks; a region that was not opened to others is initialised anew by the next
   // process.
@@ -40,6 +42,11 @@ class Region {
   // destruction.
   [[nodiscard]] bool close_to_others();
 
+  // From now on, if not already: missing pages of the region are noted in `guard()` and read as
+  // zeros.
+  void guard_faults();
+  const storage::FaultGuard& guard() const noexcept { return guard_; }
+
   std::string path() const { return file_.path().string(); }
   Control& control() const noexcept;
   StateSlot& state(std::uint64_t txn) const noexcept;
@@ -51,6 +58,7 @@ class Region {
   // In a forked child.
   void abandon_after_fork() noexcept {
     is_abandoned_ = true;
+    guard_.abandon_after_fork();
     file_.abandon_after_fork();
   }
 
@@ -60,12 +68,15 @@ class Region {
   Attempt try_attach();
   Attempt try_join();
   void initialise();
+  void map();
   bool has_failed_flush_in_file() const;
   bool is_ready();
   void require_same_kind() const;
 
   const storage::DataFile& data_;
   storage::RegionFile file_;
+  storage::FaultGuard guard_;  // ends before the mapping
+  bool guards_faults_;
   bool alone_ = false;
   bool is_abandoned_ = false;
   bool was_poisoned_ = false;

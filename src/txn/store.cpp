@@ -48,7 +48,7 @@ Store::Store(const std::filesystem::path& path, const Options& options)
             options.allow_any_filesystem),
       name_(data_.path().string()),
       facts_(read_facts(data_)),
-      region_(data_),
+      region_(data_, options.guard_sigbus),
       readers_(region_),
       writer_lock_(region_),
       checkpoint_lock_(region_, shared::kCheckpointByte),
@@ -70,6 +70,7 @@ Store::Store(const std::filesystem::path& path, const Options& options)
     crash_point("open: ready");
   } else {
     map(options);
+    require_readable();
   }
 }
 
@@ -90,13 +91,13 @@ void Store::recover_readable() {
 
 Store::~Store() {
   if (abandoned_.load()) return;
-  if (is_guarded() && kept_guards_->region.is_lost()) {
+  if (region_.guard().is_lost()) {
     // Stays mapped: a robust mutex in it may still be on the list of its thread.
     readers_.abandon_after_fork();
     region_.abandon_after_fork();
     return;
   }
-  if (is_guarded() && kept_guards_->data.is_lost()) return;  // unclean: the next open recovers
+  if (guard_.is_lost()) return;  // unclean: the next open recovers
   try {
     crash_point("close: begins");
     if (!region_.close_to_others()) return;
@@ -218,37 +219,31 @@ void Store::require_healthy() const {
 
 void Store::guard_sigbus() {
   if (is_guarded()) return;
-  kept_guards_ = std::make_unique<Guards>();
-  kept_guards_->region.cover(region_.file().base(), shared::kRegionBytes);
-  kept_guards_->data.cover(data_.read_base(), data_.reserved_bytes());
+  region_.guard_faults();
+  guard_.cover(data_.read_base(), data_.reserved_bytes());
   if (data_.write_base() != data_.read_base()) {
-    kept_guards_->data.cover(data_.write_base(), data_.reserved_bytes());
+    guard_.cover(data_.write_base(), data_.reserved_bytes());
   }
-  guards_.store(kept_guards_.get(), std::memory_order_release);
+  is_guarded_.store(true, std::memory_order_release);
 }
 
 void Store::require_nothing_lost() const {
-  const Guards& guards = *guards_.load(std::memory_order_acquire);
   constexpr const char* kAdvice =
       " cannot be read: the file was cut, or the disk failed; close the database in this process "
       "and open it anew";
-  if (guards.data.is_lost()) {
+  if (guard_.is_lost()) {
     throw Error(Errc::io, name_ + ": page " +
-                              std::to_string(guards.data.lost_offset() / facts_.page_bytes) +
-                              kAdvice);
+                              std::to_string(guard_.lost_offset() / facts_.page_bytes) + kAdvice);
   }
-  if (guards.region.is_lost()) {
-    throw Error(Errc::io,
-                region_.path() + ": byte " + std::to_string(guards.region.lost_offset()) + kAdvice);
+  if (region_.guard().is_lost()) {
+    throw Error(Errc::io, region_.path() + ": byte " +
+                              std::to_string(region_.guard().lost_offset()) + kAdvice);
   }
 }
 
 void Store::abandon_after_fork() noexcept {
   abandoned_.store(true);
-  if (kept_guards_) {
-    kept_guards_->data.abandon_after_fork();
-    kept_guards_->region.abandon_after_fork();
-  }
+  guard_.abandon_after_fork();
   readers_.abandon_after_fork();
   region_.abandon_after_fork();
   data_.abandon_after_fork();

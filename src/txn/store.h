@@ -117,7 +117,7 @@ class Store {
   // Notes pages that cannot be read instead of dying of SIGBUS, from now on, for the whole store.
   // One thread at a time; harmless when it is so already.
   void guard_sigbus();
-  bool is_guarded() const noexcept { return guards_.load(std::memory_order_acquire) != nullptr; }
+  bool is_guarded() const noexcept { return is_guarded_.load(std::memory_order_acquire); }
 
   // Throws Errc::io once a page could not be read: nothing read before is to be believed, nothing
   // stored before is to be made known (see storage/fault_guard.h).
@@ -132,10 +132,6 @@ class Store {
   void abandon_after_fork() noexcept;
 
  private:
-  struct Guards {
-    storage::FaultGuard data;
-    storage::FaultGuard region;
-  };
   void map(const Options& options);
   void recover_readable();
   void require_nothing_lost() const;
@@ -143,9 +139,9 @@ class Store {
   storage::DataFile data_;
   std::string name_;
   Facts facts_;
+  storage::FaultGuard guard_;  // of the data file; ends before its mappings
   shared::Region region_;
-  std::unique_ptr<Guards> kept_guards_;  // ends before the mappings, after all that uses them
-  std::atomic<const Guards*> guards_{nullptr};  // the same; null: nobody has asked for it
+  std::atomic<bool> is_guarded_{false};
   shared::Readers readers_;
   shared::WriterLock writer_lock_;
   shared::ByteMutex checkpoint_lock_;

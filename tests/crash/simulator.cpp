@@ -153,10 +153,10 @@ void Simulator::record(std::vector<Cut>* cuts, const History* history, const Win
   };
 }
 
-// Before recovery's own checkpoint stores its meta, a torn one stays as it was found: bytes that
+// Before recovery's own checkpoint begins, a torn one stays as it was found: bytes that
 // were never whole must not become valid by being written again.
 void Simulator::watch_torn_metas(const std::string& place) {
-  if (place == "checkpoint: meta announced") torn_metas_.clear();
+  if (place.starts_with("checkpoint: ")) torn_metas_.clear();
   for (const auto& [page, content] : torn_metas_) {
     if (machine_.drive().state().pages[page].latest != content) is_torn_meta_touched_ = true;
   }
