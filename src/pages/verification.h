@@ -36,7 +36,7 @@ struct Verification {
   // The last checkpoint before it began: pages up to this birth have checksums. (Of a later
   // checkpoint that does not hold: what only older snapshots see is never sealed.)
   TxnId sealed;
-  TxnId newest;  // no page that it sees is younger
+  TxnId newest;                       // no page that it sees is younger
   VerifiedPages* verified = nullptr;  // null: every read verifies
 };
 

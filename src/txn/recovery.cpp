@@ -249,7 +249,9 @@ format::MetaChoice read_metas_unmapped(const storage::DataFile& data) {
 }
 
 void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region) {
-  if (sabotaged("poison_forgotten_by_the_last_closer")) return;
+  if (sabotaged("poison_forgotten_by_the_last_closer") ||
+      sabotaged("recovery_stores_before_it_flushes"))
+    return;
   const bool is_unclean = !was_closed_cleanly(data, read_metas_unmapped(data));
   if (!region.was_poisoned() && !(region.was_missing() && is_unclean)) return;
   // What is dirty still has to reach the disk; what a failed flush has lost shows after the drop.

@@ -35,6 +35,11 @@ format::Meta meta_in(const Page& page) {
 
 }  // namespace
 
+bool Cut::has_meta_in_flight() const noexcept {
+  return std::any_of(std::begin(kMetaPages), std::end(kMetaPages),
+                     [&](std::size_t page) { return drive.pages[page].is_dirty; });
+}
+
 PowerCuts::PowerCuts(Contents& contents, const Cut& cut) : contents_(contents), cut_(cut) {
   for (std::size_t page = 0; page < cut.drive.pages.size(); ++page) {
     if (cut.drive.pages[page].is_dirty) dirty_.push_back(page);
@@ -174,15 +179,13 @@ void PowerCuts::finish(Image& image) const {
 }
 
 std::optional<Image> PowerCuts::damaged(Damage damage, Random& random) {
-  const bool is_meta_in_flight =
-      std::any_of(dirty_.begin(), dirty_.end(), [](std::size_t page) { return is_meta(page); });
   Image image = random.one_in(2) ? any_versions(random) : listed(1, random);
   const format::Meta metas[] = {meta_in(contents_[image.pages[kMetaPages[0]]]),
                                 meta_in(contents_[image.pages[kMetaPages[1]]])};
   for (const format::Meta& meta : metas) {
     if (format::judge(meta) != format::MetaFault::none) return std::nullopt;
   }
-  if (is_meta_in_flight) return std::nullopt;
+  if (cut_.has_meta_in_flight()) return std::nullopt;
   std::size_t page = kMetaPages[random.below(2)];
   std::size_t at = random.below(sizeof(format::Meta));
   if (damage == Damage::record) {

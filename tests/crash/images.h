@@ -25,6 +25,9 @@ struct Cut {
   RegionWords region = {};
   bool has_failed = false;      // a flush had, before
   bool is_in_recovery = false;  // the database was being opened
+
+  // A meta page has been stored and not flushed.
+  bool has_meta_in_flight() const noexcept;
 };
 
 enum class Damage : std::uint8_t {

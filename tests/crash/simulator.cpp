@@ -16,11 +16,15 @@ constexpr std::uint64_t kBaseTxns[] = {1, (std::uint64_t{1} << 32) - 40};  // id
 constexpr std::uint64_t kFirstNumber = 1000;
 constexpr std::uint64_t kShortStepsMax = 3;
 constexpr std::uint64_t kLongSteps = 24;
-constexpr std::size_t kNestedSteps = 3;           // after the recovery
-constexpr std::uint64_t kMoments = 6;             // of a workload, in the first round
-constexpr std::uint64_t kNestedOneIn = 32;        // recoveries that are crashed themselves
-constexpr std::uint64_t kNestedKillOneIn = 8;     // the same after a kill
-constexpr std::uint64_t kKillOneIn = 4;           // moments at which everything is killed as well
+constexpr std::size_t kNestedSteps = 3;        // after the recovery
+constexpr std::uint64_t kMoments = 4;          // of a workload, in the first round
+constexpr std::uint64_t kNestedOneIn = 48;     // recoveries that are crashed themselves
+constexpr std::uint64_t kNestedKillOneIn = 8;  // the same after a kill
+constexpr std::uint64_t kKillOneIn = 4;        // moments at which everything is killed as well
+// Moments at which a meta is stored and not flushed decide most and are few.
+constexpr std::uint64_t kMetaMomentsOneIn = 4;
+constexpr std::uint64_t kMetaKillOneIn = 2;
+constexpr std::uint64_t kNestedMetaKillOneIn = 4;
 constexpr std::uint64_t kDamageOneIn = 4;         // moments at which something is damaged as well
 constexpr std::uint64_t kFaultOneIn = 8;          // recoveries whose first attempt meets a fault
 constexpr std::uint64_t kNestedMomentsOneIn = 6;  // moments after such a recovery
@@ -31,7 +35,9 @@ std::uint64_t power(std::uint64_t base, std::uint64_t exponent) {
   return result;
 }
 
-// All sequences of up to three steps, and among them long ones.
+// All sequences of up to three steps, and among them long ones; visited with a stride, so that a
+// part of them is a sample of all.
+constexpr std::uint64_t kStride = 2'147'483'647;  // a prime: every workload has its turn
 constexpr std::uint64_t kLongOneIn = 8;
 constexpr std::uint64_t workload_count() {
   const std::uint64_t shorts =
@@ -77,8 +83,8 @@ Counts Simulator::run() {
   };
   for (std::uint64_t round = options_.round;; ++round) {
     growth_ = std::uint64_t{1} << std::min<std::uint64_t>(2 * round, 14);
-    for (std::uint64_t workload = options_.part; workload < workload_count();
-         workload += options_.parts) {
+    for (std::uint64_t index = options_.part; index < workload_count(); index += options_.parts) {
+      const std::uint64_t workload = index * kStride % workload_count();
       if (options_.only_workload >= 0 &&
           workload != static_cast<std::uint64_t>(options_.only_workload)) {
         continue;
@@ -195,11 +201,14 @@ void Simulator::explore(const std::vector<Cut>& cuts, const History& history, un
   const std::uint64_t tried =
       depth > 1 ? cuts.size() : kMoments * growth_ * (1 + cuts.size() / 500);
   for (const Cut& cut : cuts) {
-    if (random_.below(cuts.size()) >= tried) continue;
+    const bool is_chosen = random_.below(cuts.size()) < tried;
+    if (!is_chosen && !(cut.has_meta_in_flight() && random_.one_in(kMetaMomentsOneIn))) continue;
     if (depth > 1 && !cut.is_in_recovery && !random_.one_in(kNestedMomentsOneIn)) continue;
     ++counts_.moments;
     explore_power(cut, history, depth);
-    if (random_.one_in(kKillOneIn)) explore_kill(cut, history, depth);
+    if (random_.one_in(cut.has_meta_in_flight() ? kMetaKillOneIn : kKillOneIn)) {
+      explore_kill(cut, history, depth);
+    }
   }
 }
 
@@ -252,7 +261,9 @@ void Simulator::judge_image(const Image& image, const Case& which) {
 
 void Simulator::judge(const Case& which) {
   const bool may_go_deeper = which.depth < options_.depth && which.damage == Damage::none;
-  const std::uint64_t nested_one_in = which.is_kill ? kNestedKillOneIn : kNestedOneIn;
+  const std::uint64_t nested_one_in = !which.is_kill                    ? kNestedOneIn
+                                      : which.cut->has_meta_in_flight() ? kNestedMetaKillOneIn
+                                                                        : kNestedKillOneIn;
   if (may_go_deeper && Random(which.hash ^ options_.seed).one_in(nested_one_in)) {
     // What is chosen in there follows from the state alone, so that a replay meets the same.
     const Random outside = std::exchange(random_, Random(which.hash + options_.seed));
