@@ -184,6 +184,7 @@ bool Store::has_facts(const format::Meta& meta) const noexcept {
 }
 
 format::MetaChoice Store::read_metas() const {
+  const char* reason = "";
   for (int attempt = 0; attempt < kMetaReadAttempts; ++attempt) {
     format::Meta metas[2];
     for (int slot = 0; slot < 2; ++slot) {
@@ -191,12 +192,17 @@ format::MetaChoice Store::read_metas() const {
                   sizeof metas[slot]);
     }
     const format::MetaChoice choice = format::choose(metas[0], metas[1]);
-    if (choice.fault == format::MetaFault::none && has_facts(choice.meta) &&
-        choice.meta.page_count <= data_.size_bytes() / facts_.page_bytes) {
+    if (choice.fault != format::MetaFault::none) {
+      reason = ": both meta pages are damaged; restore from a copy";
+    } else if (!has_facts(choice.meta)) {
+      reason = ": the meta pages are those of another database; restore from a copy";
+    } else if (choice.meta.page_count > data_.size_bytes() / facts_.page_bytes) {
+      reason = ": the file was cut while in use; restore from a copy";
+    } else {
       return choice;
     }
   }
-  throw Error(Errc::corrupt, name_ + ": both meta pages are damaged; restore from a copy");
+  throw Error(Errc::corrupt, name_ + reason);
 }
 
 void Store::poison(const std::error_code& error, const char* action) {
