@@ -274,6 +274,7 @@ void Seam::reached(const char* crash_point, std::uint64_t offset, std::uint64_t 
   Seam& seam = *active_;
   if (!seam.is_connected_) return;
   if (std::string_view{crash_point} == "commit: visible") ++seam.visible_count_;
+  if (std::string_view{crash_point} == "checkpoint: pinned") ++seam.checkpoint_count_;
   if (seam.parent_ >= 0) {
     if (size_bytes > 0) seam.ask_parent(Request::Kind::redirty, offset, size_bytes, "");
     seam.moment(crash_point);

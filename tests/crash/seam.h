@@ -45,8 +45,9 @@ class Seam {
   bool has_failed() const noexcept { return errors_ > 0; }
   void start_anew(bool has_failed = false) noexcept;
 
-  // Commits that became visible so far.
+  // Commits that became visible so far, and checkpoints that began.
   std::uint64_t visible_count() const noexcept { return visible_count_; }
+  std::uint64_t checkpoint_count() const noexcept { return checkpoint_count_; }
 
   // Runs `body` in a forked child that is killed when it has reached its `kill_at`-th crash point,
   // or at the end of the body. The child's calls go to the drive of this process, one at a time,
@@ -118,6 +119,7 @@ class Seam {
   std::uint64_t errors_ = 0;
   std::uint64_t limit_bytes_ = 0;
   std::uint64_t visible_count_ = 0;
+  std::uint64_t checkpoint_count_ = 0;
   int parent_ = -1;  // in a child: the socket to its parent
   std::uint64_t kill_at_ = 0;
   std::map<int, Description> descriptors_;     // of the data file

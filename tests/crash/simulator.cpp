@@ -153,7 +153,7 @@ void Simulator::record(std::vector<Cut>* cuts, const History* history, const Win
   }
   machine_.seam().on_moment = [=, this](const std::string& place) {
     if (options_.is_traced) trace(place);
-    if (fixed != nullptr) watch_torn_metas(place);
+    if (fixed != nullptr) watch_torn_metas();
     cuts->push_back({place, machine_.drive().state(), fixed != nullptr ? *fixed : history->window(),
                      machine_.region(), machine_.seam().has_failed(), fixed != nullptr});
   };
@@ -161,8 +161,8 @@ void Simulator::record(std::vector<Cut>* cuts, const History* history, const Win
 
 // Before recovery's own checkpoint begins, a torn one stays as it was found: bytes that
 // were never whole must not become valid by being written again.
-void Simulator::watch_torn_metas(const std::string& place) {
-  if (place.starts_with("checkpoint: ")) torn_metas_.clear();
+void Simulator::watch_torn_metas() {
+  if (machine_.seam().checkpoint_count() != checkpoints_before_) return;
   for (const auto& [page, content] : torn_metas_) {
     if (machine_.drive().state().pages[page].latest != content) is_torn_meta_touched_ = true;
   }
@@ -171,6 +171,7 @@ void Simulator::watch_torn_metas(const std::string& place) {
 void Simulator::find_torn_metas() {
   torn_metas_.clear();
   is_torn_meta_touched_ = false;
+  checkpoints_before_ = machine_.seam().checkpoint_count();
   for (const std::uint64_t offset : format::kMetaOffset) {
     const std::size_t page = offset / kPageBytes;
     const ContentId content = machine_.drive().state().pages[page].latest;

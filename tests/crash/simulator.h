@@ -78,7 +78,7 @@ class Simulator {
   bool is_new(std::uint64_t hash) { return seen_.insert(hash).second; }
   void trace(const std::string& place);
   void find_torn_metas();
-  void watch_torn_metas(const std::string& place);
+  void watch_torn_metas();
   void record(std::vector<Cut>* cuts, const History* history, const Window* fixed);
 
   SimulatorOptions options_;
@@ -90,6 +90,7 @@ class Simulator {
   std::unordered_set<std::uint64_t> seen_;
   std::vector<std::pair<std::size_t, ContentId>> torn_metas_;  // of the recovery that is recorded
   bool is_torn_meta_touched_ = false;
+  std::uint64_t checkpoints_before_ = 0;
 };
 
 }  // namespace quire::crash
