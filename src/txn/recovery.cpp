@@ -284,8 +284,10 @@ void recover(Store& store) {
     store.control().checkpoint_intent.store(0);
   }
   const format::Meta other = read_meta(store.data(), 1 - choice.slot);
-  if (format::judge(other) == format::MetaFault::none &&
-      other.checkpoint != choice.meta.checkpoint && !sabotaged("older_meta_left_by_recovery")) {
+  const bool is_whole =
+      format::judge(other) == format::MetaFault::none || sabotaged("torn_meta_written_again");
+  if (is_whole && other.checkpoint != choice.meta.checkpoint &&
+      !sabotaged("older_meta_left_by_recovery")) {
     require_may_be_written(store);
     store_second_meta(store, choice.meta, 1 - choice.slot);
   }
