@@ -43,12 +43,14 @@ format::Meta read_meta(const storage::DataFile& data, int slot) {
   return meta;
 }
 
-// Whether the last close came to its end. A clean mark in one meta alone may be no further than the
-// page cache: what it names is not to be built upon before a flush.
+// Whether the last close came to its end, and nobody did anything afterwards. A clean mark in one
+// meta alone may be no further than the page cache, and so may the length of a file that somebody
+// has grown before he died: neither is to be built upon before a flush.
 bool was_closed_cleanly(const storage::DataFile& data, const format::MetaChoice& choice) {
   const format::Meta other = read_meta(data, 1 - choice.slot);
   return choice.meta.clean == 1 && format::judge(other) == format::MetaFault::none &&
-         other.clean == 1 && other.checkpoint == choice.meta.checkpoint;
+         other.clean == 1 && other.checkpoint == choice.meta.checkpoint &&
+         data.size_bytes() / choice.meta.page_bytes == choice.meta.page_count;
 }
 
 void require_may_be_written(const Store& store) {
