@@ -208,24 +208,26 @@ void SalvageTrees::pass_branches() {
   }
 }
 
+// The tree whose loss the leaf fits into; of several, the only one with a page there that points to
+// it, which takes a walk to find out.
 SalvageTrees::Tree* SalvageTrees::parent_of(const LeafView& leaf, PagePtr pointer) {
+  const auto fits = [&](const Loss& loss) {
+    return loss.level > 0 && loss.keys.contains(leaf.key(0)) &&
+           loss.keys.contains(leaf.key(leaf.count() - 1));
+  };
+  const auto names = [&](const Loss& loss) {
+    std::set<std::uint32_t> seen;
+    return fits(loss) && points_to(loss, pointer, seen);
+  };
   std::vector<Tree*> by_keys;
-  std::vector<Tree*> by_pointer;
   for (Tree& tree : trees_) {
-    bool fits = false;
-    bool is_named = false;
-    for (const Loss& loss : tree.losses) {
-      if (loss.level == 0 || !loss.keys.contains(leaf.key(0)) ||
-          !loss.keys.contains(leaf.key(leaf.count() - 1)))
-        continue;
-      fits = true;
-      std::set<std::uint32_t> seen;
-      is_named = is_named || points_to(loss, pointer, seen);
-    }
-    if (fits) by_keys.push_back(&tree);
-    if (is_named) by_pointer.push_back(&tree);
+    if (std::any_of(tree.losses.begin(), tree.losses.end(), fits)) by_keys.push_back(&tree);
   }
-  if (by_keys.size() == 1) return by_keys.front();
+  if (by_keys.size() < 2) return by_keys.empty() ? nullptr : by_keys.front();
+  std::vector<Tree*> by_pointer;
+  for (Tree* tree : by_keys) {
+    if (std::any_of(tree->losses.begin(), tree->losses.end(), names)) by_pointer.push_back(tree);
+  }
   return by_pointer.size() == 1 ? by_pointer.front() : nullptr;
 }
 

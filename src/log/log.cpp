@@ -178,14 +178,15 @@ std::span<const std::byte> payload_of(const RecordHeader* record) noexcept {
 }
 
 bool has_durable_record_behind(const Ring& ring, Lsn end, std::uint32_t epoch) noexcept {
-  // Records never overlap, so those that were ever whole take a few rings' bytes at most. A ring
-  // full of headers that claim to be long was made by somebody: it is no log that ended.
+  // Records never overlap, so those that were ever whole take a few rings' bytes at most. More than
+  // that are bytes of values that look like headers: they prove nothing.
   std::uint64_t hashed_bytes_left = ring.size_bytes * 16;
   const std::uint64_t limit = end.value + ring.size_bytes;
   for (std::uint64_t position = end.value; position < limit; position += format::kRecordAlignment) {
     const RecordHeader* record = header_at(ring, position);
-    if (record == nullptr || record->epoch != epoch || record->durable <= end.value) continue;
-    if (record->total_bytes > hashed_bytes_left) return true;
+    if (record == nullptr || record->epoch != epoch) continue;
+    if (record->durable <= end.value || record->durable > record->lsn) continue;
+    if (record->total_bytes > hashed_bytes_left) return false;
     hashed_bytes_left -= record->total_bytes;
     if (record->checksum == checksum_of(record, ring.seed)) return true;
   }

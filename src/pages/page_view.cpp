@@ -59,7 +59,11 @@ void PageView::verify(format::PagePtr pointer, const std::byte* bytes) const {
 }
 
 void PageView::verify(const format::ExtentRef& extent) const {
-  const std::uint64_t word = extent.checksum ^ extent.size_bytes;
+  // Values of equal content in pages that share a place in the table are not the same value.
+  constexpr std::uint64_t kSpread = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
+  const std::uint64_t word =
+      extent.checksum ^ extent.size_bytes ^
+      (extent.birth << 32 ^ (extent.first_page + std::uint64_t{1})) * kSpread;
   VerifiedPages* const verified = word == 0 ? nullptr : verification->verified;
   if (verified != nullptr && verified->has(extent.first_page, word)) return;
   if (format::checksum(at(PageId{extent.first_page}), extent.size_bytes, checksum_seed) !=

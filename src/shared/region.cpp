@@ -164,17 +164,11 @@ void Region::require_same_kind() const {
   }
 }
 
-// Says the file, which nobody maps: a flush has failed, or its process died before it could say how
-// the flush had ended.
-bool Region::has_failed_flush_in_file() const {
-  constexpr std::size_t kWords[] = {offsetof(Control, poisoned), offsetof(Control, poisoned_before),
-                                    offsetof(Control, flush_intent),
-                                    offsetof(Control, checkpoint_intent)};
-  return std::any_of(std::begin(kWords), std::end(kWords), [&](std::size_t offset) {
-    std::uint32_t word = 0;
-    file_.read(kControlOffset + offset, reinterpret_cast<std::byte*>(&word), sizeof word);
-    return word != 0;
-  });
+// What a word of the control block says in the file, which nobody maps.
+bool Region::says_in_file(std::size_t word) const {
+  std::uint32_t value = 0;
+  file_.read(kControlOffset + word, reinterpret_cast<std::byte*>(&value), sizeof value);
+  return value != 0;
 }
 
 void Region::initialise() {
@@ -183,7 +177,12 @@ void Region::initialise() {
   file_.read(0, reinterpret_cast<std::byte*>(&before), sizeof before);
   const RegionHeader header = header_for(data_);
   was_missing_ = std::memcmp(&before, &header, sizeof before) != 0;
-  was_poisoned_ = !was_missing_ && has_failed_flush_in_file();
+  if (!was_missing_) {
+    was_poisoned_ = says_in_file(offsetof(Control, poisoned)) ||
+                    says_in_file(offsetof(Control, poisoned_before));
+    was_interrupted_ = says_in_file(offsetof(Control, flush_intent)) ||
+                       says_in_file(offsetof(Control, checkpoint_intent));
+  }
   file_.reset(kRegionBytes);
   map();
   file_.ensure(0, kFixedBytes);
@@ -193,8 +192,10 @@ void Region::initialise() {
   file_.ensure(kReaderSlotsOffset, kSlotStep * sizeof(ReaderSlot));
   control().reader_slot_count.store(kSlotStep, std::memory_order_relaxed);
   initialise_mutex(control().writer_mutex);
-  // Poison must outlive a death in here: it is forgotten only by `open_to_others`.
+  // Both must outlive a death in here: poison is forgotten only by `open_to_others`, the intent by
+  // recovery's flush.
   control().poisoned_before.store(was_poisoned_ || was_missing_ ? 1 : 0, std::memory_order_release);
+  control().checkpoint_intent.store(was_interrupted_ ? 1 : 0, std::memory_order_release);
   std::memcpy(file_.base(), &header, sizeof header);
 }
 

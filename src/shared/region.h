@@ -30,9 +30,10 @@ class Region {
 
   bool alone() const noexcept { return alone_; }
 
-  // Facts about the life before, valid while alone: a flush failed, or its process died before it
-  // could say so; there was no region at all.
+  // Facts about the life before, valid while alone: a flush failed; a process died inside a flush,
+  // before it could say how that had ended; there was no region at all.
   bool was_poisoned() const noexcept { return was_poisoned_; }
+  bool was_interrupted() const noexcept { return was_interrupted_; }
   bool was_missing() const noexcept { return was_missing_; }
 
   // Ends the exclusive phase: marks the region ready and lets others join.
@@ -69,7 +70,7 @@ class Region {
   Attempt try_join();
   void initialise();
   void map();
-  bool has_failed_flush_in_file() const;
+  bool says_in_file(std::size_t word) const;
   bool is_ready();
   void require_same_kind() const;
 
@@ -80,6 +81,7 @@ class Region {
   bool alone_ = false;
   bool is_abandoned_ = false;
   bool was_poisoned_ = false;
+  bool was_interrupted_ = false;
   bool was_missing_ = false;
 };
 

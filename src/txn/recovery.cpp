@@ -250,40 +250,42 @@ format::MetaChoice read_metas_unmapped(const storage::DataFile& data) {
   return choice;
 }
 
-void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region) {
+bool drop_untrusted_cache(storage::DataFile& data, const shared::Region& region) {
   if (sabotaged("poison_forgotten_by_the_last_closer") ||
       sabotaged("recovery_stores_before_it_flushes"))
-    return;
+    return true;
   const bool is_unclean = !was_closed_cleanly(data, read_metas_unmapped(data));
-  if (!region.was_poisoned() && !(region.was_missing() && is_unclean)) return;
+  const bool has_failed = region.was_poisoned() || (region.was_missing() && is_unclean);
+  if (!has_failed && !region.was_interrupted()) return true;
   // What is dirty still has to reach the disk; what a failed flush has lost shows after the drop.
   if (const auto error = data.flush_all()) {
     throw Error(Errc::io,
                 data.path().string() + ": cannot flush before recovery: " + error.message());
   }
-  if (data.drop_cache()) return;
+  if (data.drop_cache()) return true;
+  if (!has_failed) return false;  // what the cache shows is whole: it only has to be written
   throw Error(Errc::busy,
               data.path().string() +
                   ": an earlier flush may have failed, and another process still maps the file, so "
                   "the disk cannot be read back; end that process");
 }
 
-void recover(Store& store) {
+void recover(Store& store, bool is_cache_trusted) {
   const format::MetaChoice choice = read_metas_unmapped(store.data());
   if (!store.has_facts(choice.meta)) {
     throw Error(Errc::corrupt, store.name() +
                                    ": meta page: it has become another file's while this "
                                    "one was opened; open it anew");
   }
-  if (!was_closed_cleanly(store.data(), choice) &&
-      !sabotaged("recovery_stores_before_it_flushes")) {
-    // For the next one, should this process die or throw here: what the cache shows may not be on
-    // disk.
-    store.control().checkpoint_intent.store(1);
+  if (!is_cache_trusted) redirty(store, 0, store.data().size_bytes());
+  // For the next one, should this process die or throw here: what the cache shows may not be on
+  // disk.
+  store.control().checkpoint_intent.store(1);
+  const bool may_skip = is_cache_trusted && was_closed_cleanly(store.data(), choice);
+  if (!may_skip && !sabotaged("recovery_stores_before_it_flushes")) {
     if (const auto error = store.data().flush_all()) {
       throw Error(Errc::io, store.name() + ": cannot flush before recovery: " + error.message());
     }
-    store.control().checkpoint_intent.store(0);
   }
   const format::Meta other = read_meta(store.data(), 1 - choice.slot);
   const bool is_whole =
@@ -293,6 +295,7 @@ void recover(Store& store) {
     require_may_be_written(store);
     store_second_meta(store, choice.meta, 1 - choice.slot);
   }
+  store.control().checkpoint_intent.store(0);
   crash_point("recovery: metas agree");
   Recovery(store, choice.meta).run();
 }

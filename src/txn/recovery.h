@@ -22,13 +22,15 @@ std::filesystem::path ensure_file(const std::filesystem::path& path, const Optio
 // corrupt.
 format::MetaChoice read_metas_unmapped(const storage::DataFile& data);
 
-// Decides what the disk holds after a failed flush or a vanished region, before anything is mapped
-// (rule 6). Throws Errc::busy when somebody still maps the file, io.
-void drop_untrusted_cache(storage::DataFile& data, const shared::Region& region);
+// Lets the disk decide what the file holds, before anything is mapped, when a flush has failed, may
+// have failed, or left no region to say so (rule 6). False when a flush was interrupted and
+// somebody maps the file, so that its pages cannot be dropped: then recovery has to make them all
+// dirty. Throws Errc::busy when that is not enough because a flush has failed; io.
+[[nodiscard]] bool drop_untrusted_cache(storage::DataFile& data, const shared::Region& region);
 
 // Fills the region from the file: newest meta, space map, log. Ends with a checkpoint of a new
 // epoch unless the file was closed cleanly. The caller is alone and has mapped the file. Throws
 // Errc::corrupt, io, no_space.
-void recover(Store& store);
+void recover(Store& store, bool is_cache_trusted);
 
 }  // namespace quire::txn

@@ -60,11 +60,11 @@ Store::Store(const std::filesystem::path& path, const Options& options)
     if (const auto error = data_.flush_name()) {
       storage::throw_errno(error.value(), "flush its directory", data_.path());
     }
-    drop_untrusted_cache(data_, region_);
+    const bool is_cache_trusted = drop_untrusted_cache(data_, region_);
     data_.fill_holes();
     map(options);
     crash_point("open: alone");
-    recover_readable();
+    recover_readable(is_cache_trusted);
     crash_point("open: recovered");
     region_.open_to_others();
     crash_point("open: ready");
@@ -79,9 +79,9 @@ void Store::map(const Options& options) {
   if (options.guard_sigbus) guard_sigbus();
 }
 
-void Store::recover_readable() {
+void Store::recover_readable(bool is_cache_trusted) {
   try {
-    recover(*this);
+    recover(*this, is_cache_trusted);
   } catch (const Error&) {
     require_readable();  // zeros in the place of a page look like damage
     throw;

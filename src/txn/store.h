@@ -133,7 +133,7 @@ class Store {
 
  private:
   void map(const Options& options);
-  void recover_readable();
+  void recover_readable(bool is_cache_trusted);
   void require_nothing_lost() const;
 
   storage::DataFile data_;

@@ -1,10 +1,18 @@
 // A flush that fails: nothing is acknowledged any more, in any process, until everybody has closed.
 #include <quire/quire.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <optional>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "shared/layout.h"
+#include "storage/mapping.h"
 #include "storage/system.h"
 #include "support/child.h"
 #include "support/database_test.h"
@@ -126,6 +134,45 @@ TEST_F(Poison, OfARelaxedCommitShowsAtTheNextFlush) {
     EXPECT_EQ(expect_ledger(db), 2u);
   }
   EXPECT_LE(expect_ledger(Database{file_}), 2u);
+}
+
+// On a disk, where the page cache can be dropped and is not to be had back.
+class InterruptedFlush : public DatabaseTest {
+ protected:
+  InterruptedFlush() : DatabaseTest(ScratchDirectory::Place::disk) {}
+
+  // A process commits, and dies before the region can say how its last flush has ended.
+  void die_in_a_flush() {
+    Child writer{[&](Link& link) {
+      Database db{file_};
+      for (int i = 0; i < 5; ++i) advance(db);
+      link.send(1);
+      link.receive();
+    }};
+    EXPECT_EQ(writer.receive(), 1u);
+    writer.kill();
+    const std::uint32_t intent = 1;
+    std::fstream region{lock_file_of(file_), std::ios::in | std::ios::out | std::ios::binary};
+    region.seekp(shared::kControlOffset + offsetof(shared::Control, flush_intent));
+    region.write(reinterpret_cast<const char*>(&intent), sizeof intent);
+  }
+};
+
+TEST_F(InterruptedFlush, IsRecoveredFrom) {
+  die_in_a_flush();
+  EXPECT_EQ(expect_ledger(Database{file_}), 5u);
+}
+
+// Recovery refused the file for as long as anybody, a backup for instance, kept it mapped.
+TEST_F(InterruptedFlush, IsRecoveredFromThoughSomebodyMapsTheFile) {
+  die_in_a_flush();
+  storage::Mapping viewer;
+  const int descriptor = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(viewer.map(descriptor, storage::Mapping::Mode::read_only, 0, 1 << 20), 0);
+  EXPECT_NE(std::count(viewer.base(), viewer.base() + (1 << 20), std::byte{1}),
+            0);  // all is touched
+  EXPECT_EQ(expect_ledger(Database{file_}), 5u);
+  ::close(descriptor);
 }
 
 }  // namespace

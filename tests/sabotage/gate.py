@@ -29,10 +29,10 @@ def sabotages(source_root):
     return sorted(names)
 
 
-def find(name, programs):
+def find(name, programs, turns=tuple(TURNS)):
     """(whether it was found, by what and how)"""
     begin = time.monotonic()
-    for layer, seconds, *arguments in TURNS:
+    for layer, seconds, *arguments in turns:
         limit = {'simulate': '--states', 'storm': '--kills'}[layer]
         run = subprocess.run(
             [programs[layer], '--sabotage', name, '--seconds', str(seconds), limit, '100000000',
@@ -51,6 +51,9 @@ def main():
     if len(names) < SABOTAGES_MIN:
         sys.exit(f'only {len(names)} sabotages in the sources; at least {SABOTAGES_MIN} are wanted')
     names = sys.argv[4:] or names
+    found, how = find('', programs, TURNS[:2])
+    if found:
+        sys.exit(f'without any sabotage, too: {how}')
     all_found = True
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         for name, (found, how) in zip(names, pool.map(lambda name: find(name, programs), names)):
