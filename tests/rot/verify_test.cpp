@@ -130,6 +130,31 @@ TEST_F(Verifying, FirstTouchLooksAgainAtAPageThatWasWrittenAnew) {
   EXPECT_EQ(errc_of([&] { now.table("named").get(big_endian(5)); }), Errc::corrupt);
 }
 
+// The word that stood for a verified value did not tell its page: of values with equal content,
+// those whose pages share a place in the table passed for verified.
+TEST_F(Verifying, FirstTouchDoesNotTakeOneValueForAnEqualOne) {
+  constexpr std::uint64_t kValues = 1100;  // of four pages: more than the table of a small file has
+  make_clean(file_);
+  Database db = open(Verify::first_touch);
+  tables_of(db);  // makes the table
+  const std::string value = pattern(4 * 4096, 1);
+  db.write([&](Transaction& tx) {
+    for (std::uint64_t i = 0; i < kValues; ++i) tx.table("equal").put(big_endian(i), value);
+  });
+  const Snapshot now = db.snapshot();
+  const Database never = open(Verify::never);
+  const Snapshot same = never.snapshot();
+  std::uint64_t refused = 0;
+  for (std::uint64_t i = 0; i < kValues; ++i) {
+    {
+      const Flipped flipped(db, place_of(never, same, "equal", big_endian(i)) + 5000);
+      refused += errc_of([&] { now.table("equal").get(big_endian(i)); }) == Errc::corrupt ? 1 : 0;
+    }
+    now.table("equal").get(big_endian(i));
+  }
+  EXPECT_EQ(refused, kValues);
+}
+
 TEST_F(Verifying, HoldsInsideATransactionToo) {
   make_clean(file_);
   Database db = open(Verify::always);
