@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-#include "model/model.h"
+#include "reference/model.h"
 #include "support/database_test.h"
 #include "support/random.h"
 

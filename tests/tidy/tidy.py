@@ -72,7 +72,7 @@ def tree_files(root):
     for folder in CODE_FOLDERS:
         paths += [path for path in (root / folder).rglob('*')
                   if path.is_file() and 'corpus' not in path.parts]  # fuzzers' inputs: any bytes
-    is_text = {'.h', '.cpp', '.py', '.md', '.build', '.txt', '.sh', ''}
+    is_text = {'.h', '.cpp', '.py', '.md', '.build', '.txt', '.sh', '.pml', ''}
     return [File(root, path) for path in sorted(paths) if path.suffix in is_text]
 
 

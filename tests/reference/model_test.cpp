@@ -1,5 +1,5 @@
 // Random operations on a database and on a model of it, which must agree at every step.
-#include "model/model.h"
+#include "reference/model.h"
 
 #include <quire/quire.h>
 
