@@ -46,8 +46,8 @@ void for_words(PageRun run, Change change) {
 [[maybe_unused]] bool may_reuse_by_half_births(const DeferredFree& entry, const ReusePins& reuse) {
   const auto half = [](std::uint64_t id) { return static_cast<std::uint32_t>(id); };
   if (half(entry.freed) > half(reuse.published.value)) return false;
-  return std::none_of(reuse.pins.begin(), reuse.pins.end(), [&](TxnId pin) {
-    return half(pin.value) >= half(entry.birth) && half(pin.value) < half(entry.freed);
+  return std::none_of(reuse.pins.begin(), reuse.pins.end(), [&](PinnedStates pin) {
+    return half(pin.last.value) >= half(entry.birth) && half(pin.first.value) < half(entry.freed);
   });
 }
 
@@ -57,8 +57,10 @@ bool may_reuse(const DeferredFree& entry, const ReusePins& reuse) noexcept {
   if (entry.is_extent != 0 && TxnId{entry.birth} > reuse.checkpoint &&
       !sabotaged("extent_reused_before_a_checkpoint"))
     return false;
-  const auto pin = std::lower_bound(reuse.pins.begin(), reuse.pins.end(), TxnId{entry.birth});
-  return pin == reuse.pins.end() || *pin >= TxnId{entry.freed};
+  const auto pin =
+      std::lower_bound(reuse.pins.begin(), reuse.pins.end(), TxnId{entry.birth},
+                       [](const PinnedStates& states, TxnId birth) { return states.last < birth; });
+  return pin == reuse.pins.end() || pin->first >= TxnId{entry.freed};
 }
 
 }  // namespace
@@ -120,6 +122,26 @@ void Allocator::recount() {
   }
   control_.free_pages.store(free_total, kRelaxed);
   control_.lowest_free.store(0, kRelaxed);
+}
+
+void Allocator::defer_free_pages() {
+  const std::uint64_t limit = file_pages();
+  PageRun run;
+  const auto defer = [&] {
+    if (run.page_count == 0) return;
+    free_later(run, TxnId{0}, false);
+    set_bits(run);
+    run = {};
+  };
+  for (std::uint64_t page = 0; page < limit; ++page) {
+    const PageId id{static_cast<std::uint32_t>(page)};
+    if (is_used(id)) {
+      defer();
+    } else if (run.page_count++ == 0) {
+      run.first = id;
+    }
+  }
+  defer();
 }
 
 void Allocator::begin(TxnId txn, std::uint64_t deferred_tail) {

@@ -67,11 +67,17 @@ struct AllocatorTables {
   std::uint64_t undo_capacity = 0;      // runs
 };
 
-// States that somebody may still read (rule 1). A run with life [birth, freed) that contains none
-// of `pins` and has freed <= published may be used again; an extent only when checkpoint >= birth
-// as well (rule 5).
+// States first .. last that somebody may still read: one, or as many as can only be told together.
+struct PinnedStates {
+  TxnId first;
+  TxnId last;
+};
+
+// What somebody may still read (rule 1). A run with life [birth, freed) that contains none of
+// `pins` and has freed <= published may be used again; an extent only when checkpoint >= birth as
+// well (rule 5).
 struct ReusePins {
-  std::span<const TxnId> pins;  // sorted
+  std::span<const PinnedStates> pins;  // sorted by `first`, no two with a state in common
   TxnId published;
   TxnId checkpoint;
 };
@@ -86,6 +92,10 @@ class Allocator {
   void reset(std::uint64_t file_pages);
   void mark_used(PageRun run);  // run within file_pages
   void recount();               // areas, free_pages and lowest_free from the bitmap
+  // Makes every free page a deferred free of unknown birth that ends with the running transaction:
+  // whoever reads an older state may read it (rule 1). Void until that transaction commits. Throws
+  // Errc::no_space.
+  void defer_free_pages();
 
   // --- one transaction
 

@@ -157,6 +157,9 @@ static_assert(kUndoOffset + kUndoCapacity * 8 <= kDeferredOffset);
 // Data file and lock file: held shared while attached, exclusively while initialising or closing as
 // the last.
 inline constexpr std::uint64_t kAttachedByte = std::uint64_t{1} << 62;
+// Data file only: + transaction, held shared by processes that may only read and so have no slot.
+inline constexpr std::uint64_t kPinByte = std::uint64_t{1} << 61;
+inline constexpr std::uint64_t kPinCount = std::uint64_t{1} << 60;  // ids that can be pinned
 // Lock file only.
 inline constexpr std::uint64_t kWriterByte = (std::uint64_t{1} << 62) + 1;
 inline constexpr std::uint64_t kCheckpointByte = (std::uint64_t{1} << 62) + 2;

@@ -183,7 +183,7 @@ void Region::initialise() {
     was_interrupted_ = says_in_file(offsetof(Control, flush_intent)) ||
                        says_in_file(offsetof(Control, checkpoint_intent));
   }
-  file_.reset(kRegionBytes);
+  file_.reset(kRegionBytes, kFixedBytes);
   map();
   file_.ensure(0, kFixedBytes);
   // The first slots have their blocks from the start: a full disk then stops the opening, not the
@@ -238,6 +238,10 @@ Region::~Region() {
   if (is_abandoned_) return;
   unlock_byte(file_.lock_descriptor(), kAttachedByte);
   unlock_byte(data_.lock_descriptor(), kAttachedByte);
+}
+
+std::vector<PinnedRange> Region::pins_in_file() const {
+  return shared::pins_in_file(data_.lock_descriptor());
 }
 
 Control& Region::control() const noexcept {

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "shared/layout.h"
+#include "shared/pins.h"
 #include "storage/data_file.h"
 #include "storage/fault_guard.h"
 #include "storage/region_file.h"
@@ -47,6 +49,9 @@ class Region {
   // zeros.
   void guard_faults();
   const storage::FaultGuard& guard() const noexcept { return guard_; }
+
+  // States that processes which may only read have pinned (see pins.h). Throws Errc::io.
+  std::vector<PinnedRange> pins_in_file() const;
 
   std::string path() const { return file_.path().string(); }
   Control& control() const noexcept;

@@ -6,7 +6,9 @@
 // other.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace quire::storage {
 
@@ -26,9 +28,24 @@ void unlock_byte(int descriptor, std::uint64_t byte) noexcept;
 // True when another description holds a lock on the byte that conflicts with `mode`.
 [[nodiscard]] bool is_byte_locked(int descriptor, std::uint64_t byte, LockMode mode);
 
-// First byte in [first, limit) that another description holds with a lock conflicting with `mode`;
-// `limit` if none.
-[[nodiscard]] std::uint64_t first_locked_byte(int descriptor, std::uint64_t first,
-                                              std::uint64_t limit, LockMode mode);
+// As `try_lock_byte` and `unlock_byte` for all bytes of [first, limit).
+[[nodiscard]] bool try_lock_bytes(int descriptor, std::uint64_t first, std::uint64_t limit,
+                                  LockMode mode);
+void unlock_bytes(int descriptor, std::uint64_t first, std::uint64_t limit) noexcept;
+
+// Who holds a byte, as far as another description may know.
+enum class ByteHolder { nobody, shared, exclusive };
+[[nodiscard]] ByteHolder holder_of(int descriptor, std::uint64_t byte);
+
+// What other descriptions have locked, in either mode, of the bytes [first, limit): in ascending
+// order, without overlaps. A process that may only read can lock as much as it likes, so the system
+// is asked `questions_max` times at most: what has not been looked at by then counts as locked.
+struct ByteRange {
+  std::uint64_t first;
+  std::uint64_t limit;
+  friend bool operator==(const ByteRange&, const ByteRange&) = default;
+};
+[[nodiscard]] std::vector<ByteRange> locked_ranges(int descriptor, std::uint64_t first,
+                                                   std::uint64_t limit, std::size_t questions_max);
 
 }  // namespace quire::storage

@@ -48,7 +48,6 @@ bool create_like(const std::filesystem::path& path, int like) {
 struct RegionFile::State {
   std::filesystem::path path;
   FileIdentity identity;
-  bool was_created = false;
   Descriptor file;
   Descriptor locks;  // apart from `file`, which the mapping would keep alive with its locks
   Mapping mapping;
@@ -72,7 +71,7 @@ struct RegionFile::State {
 RegionFile::RegionFile(const std::filesystem::path& path, int like)
     : state_(std::make_unique<State>()) {
   state_->path = path;
-  state_->was_created = !is_taken(path) && create_like(path, like);
+  if (!is_taken(path)) static_cast<void>(create_like(path, like));
   OpenedFile opened = open_descriptions(path, OpenMode::write, O_NOFOLLOW, 2);
   state_->identity = opened.identity;
   state_->file = std::move(opened.descriptions[0]);
@@ -83,18 +82,23 @@ RegionFile::~RegionFile() = default;
 
 const std::filesystem::path& RegionFile::path() const noexcept { return state_->path; }
 FileIdentity RegionFile::identity() const noexcept { return state_->identity; }
-bool RegionFile::was_created() const noexcept { return state_->was_created; }
 int RegionFile::lock_descriptor() const noexcept { return state_->locks.get(); }
 std::byte* RegionFile::base() const noexcept { return state_->mapping.base(); }
 
-bool RegionFile::is_still_at_path() const { return names_file(state_->path, state_->identity); }
 std::uint64_t RegionFile::size_bytes() const { return size_of(state_->file, state_->path); }
 
 std::size_t RegionFile::read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const {
   return read_at(state_->file, offset, bytes, size_bytes, state_->path);
 }
 
-void RegionFile::reset(std::uint64_t size_bytes) {
+void RegionFile::reset(std::uint64_t size_bytes, std::uint64_t kept_bytes) {
+  if (this->size_bytes() == size_bytes) {
+    write_zeros_at(state_->file, 0, kept_bytes, "clear", state_->path);
+    if (allocate(state_->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, kept_bytes,
+                 size_bytes - kept_bytes, "clear", state_->path)) {
+      return;
+    }
+  }
   resize(state_->file, 0, "empty", state_->path);
   resize(state_->file, size_bytes, "resize to " + std::to_string(size_bytes) + " bytes",
          state_->path);
@@ -118,14 +122,6 @@ void RegionFile::ensure(std::uint64_t offset, std::uint64_t size_bytes) {
   if (!allocate(state_->file, FALLOC_FL_KEEP_SIZE, offset, size_bytes,
                 action("allocate", offset, size_bytes), state_->path)) {
     state_->ensure_by_faults(offset, size_bytes);
-  }
-}
-
-void RegionFile::release(std::uint64_t offset, std::uint64_t size_bytes) {
-  const std::string what = action("release", offset, size_bytes);
-  if (!allocate(state_->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size_bytes, what,
-                state_->path)) {
-    write_zeros_at(state_->file, offset, size_bytes, what, state_->path);
   }
 }
 

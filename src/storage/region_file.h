@@ -26,17 +26,15 @@ class RegionFile {
 
   const std::filesystem::path& path() const noexcept;
   FileIdentity identity() const noexcept;
-  bool is_still_at_path() const;
-
-  // True when this object created the file.
-  bool was_created() const noexcept;
 
   std::uint64_t size_bytes() const;
   std::size_t read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const;
 
-  // Empties the file and gives it `size_bytes` of holes: every byte reads zero. Only while alone.
-  // Throws Errc::no_space.
-  void reset(std::uint64_t size_bytes);
+  // Makes every byte read zero and the file `size_bytes` long, with blocks for no more than its
+  // first `kept_bytes`, which are zeroed first and in ascending order by pages. Only while alone;
+  // but who may only read may map a file of that size meanwhile: it never gets shorter, where the
+  // file system can punch holes. Throws Errc::no_space.
+  void reset(std::uint64_t size_bytes, std::uint64_t kept_bytes);
 
   // Maps `size_bytes` (shared, read-write, MADV_DONTFORK). Once per object. Throws Errc::no_space,
   // Errc::io.
@@ -45,9 +43,6 @@ class RegionFile {
 
   // Backs [offset, offset + size_bytes) with blocks. Throws Errc::no_space.
   void ensure(std::uint64_t offset, std::uint64_t size_bytes);
-
-  // Gives the blocks wholly inside the range back; the bytes read zero afterwards.
-  void release(std::uint64_t offset, std::uint64_t size_bytes);
 
   int lock_descriptor() const noexcept;
   void abandon_after_fork() noexcept;

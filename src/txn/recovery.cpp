@@ -69,7 +69,7 @@ class Recovery {
     crash_point("recovery: allocator rebuilt");
     const log::Tail tail = scan_log();
     if (meta_.clean == 1 && sabotaged("clean_mark_believed")) return;
-    if (meta_.clean == 1 && record_count_ == 0) return;
+    if (meta_.clean == 1 && record_count_ == 0) return keep_for_other_states();
     require_may_be_written(store_);
     crash_point("recovery: log scanned");
     replay(tail);
@@ -96,6 +96,27 @@ class Recovery {
     state.newest_full = TxnId{meta_.txn};
     state.next_table_id = meta_.next_table_id;
     store_.store_state(TxnId{meta_.txn}, state);
+  }
+
+  // Rule 1: what the map calls free may belong to states that only processes without a slot know.
+  bool is_another_state_pinned() const {
+    const TxnId checkpoint{meta_.txn};
+    const auto pins = store_.region().pins_in_file();
+    return std::any_of(pins.begin(), pins.end(), [&](const shared::PinnedRange& pin) {
+      return pin.first != checkpoint || pin.last != checkpoint;
+    });
+  }
+
+  // Nothing is to be replayed, so that is the last checkpoint's own doing.
+  void keep_for_other_states() {
+    if (!is_another_state_pinned()) return;
+    const TxnId checkpoint{meta_.txn};
+    State state = store_.visible_state();
+    store_.allocator().begin(checkpoint, state.deferred_tail);
+    store_.allocator().defer_free_pages();
+    state.deferred_tail = store_.allocator().deferred_tail();
+    store_.allocator().end();
+    store_.store_state(checkpoint, state);
   }
 
   // The file may be longer than the meta says: it was grown after that checkpoint, and log records
@@ -221,6 +242,7 @@ class Recovery {
     const TxnId txn{std::max(meta_.txn, meta_.id_base) +
                     (sabotaged("txn_id_reused") ? record_count_ + 1 : used_ids)};
     Transaction transaction(store_, std::make_unique<WriterHold>(store_), txn, tail);
+    if (is_another_state_pinned()) store_.allocator().defer_free_pages();
     log::Scanner scanner = scanner_from_start();
     for (std::uint64_t index = 0; index < record_count_; ++index) {
       const format::RecordHeader* record = scanner.next();

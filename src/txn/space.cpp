@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/test_points.h"
@@ -57,6 +58,28 @@ bool checkpoint_pins_much(Store& store, const State& base) {
          store.visible() > store.checkpointed();
 }
 
+// What nobody may take away: the checkpoints, registered snapshots, and what processes that may
+// only read have pinned. Read in this order, after P.
+std::vector<pages::PinnedStates> collect_pins(Store& store, std::vector<TxnId> states) {
+  store.readers().collect(states);
+  std::vector<pages::PinnedStates> pins;
+  for (const TxnId state : states) pins.push_back({state, state});
+  for (const shared::PinnedRange& range : store.region().pins_in_file()) {
+    pins.push_back({range.first, range.last});
+  }
+  std::sort(pins.begin(), pins.end(),
+            [](const auto& left, const auto& right) { return left.first < right.first; });
+  std::vector<pages::PinnedStates> merged;
+  for (const pages::PinnedStates& pin : pins) {
+    if (merged.empty() || merged.back().last < pin.first) {
+      merged.push_back(pin);
+    } else {
+      merged.back().last = std::max(merged.back().last, pin.last);
+    }
+  }
+  return merged;
+}
+
 }  // namespace
 
 // By a whole chunk, or, when the disk has no more than that, by as much of it as there is.
@@ -71,23 +94,21 @@ bool grow_file(Store& store, std::uint64_t page_count) {
 }
 
 std::uint64_t sweep(Store& store, const State& base) {
-  std::vector<TxnId> pins;
+  std::vector<TxnId> states;
   // P before the slots: a reader that the scan misses re-reads P afterwards and finds it changed or
   // the same (rule 1).
   const TxnId published{store.control().published.load(std::memory_order_seq_cst)};
   // K before C: a checkpoint that ends in between has made K the C that is read.
   if (const std::uint64_t pending = store.control().checkpoint.pending.load(); pending != 0) {
-    pins.push_back(TxnId{pending});
+    states.push_back(TxnId{pending});
   }
   const TxnId checkpoint = store.checkpointed();
-  pins.push_back(checkpoint);
+  states.push_back(checkpoint);
   if (sabotaged("reuse_by_pins_alone")) {
-    pins.push_back(published);
-    pins.push_back(store.visible());
+    states.push_back(published);
+    states.push_back(store.visible());
   }
-  store.readers().collect(pins);
-  std::sort(pins.begin(), pins.end());
-  pins.erase(std::unique(pins.begin(), pins.end()), pins.end());
+  const auto pins = collect_pins(store, std::move(states));
   return store.allocator().sweep(base.deferred_tail, {pins, published, checkpoint});
 }
 

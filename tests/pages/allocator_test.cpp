@@ -30,7 +30,7 @@ class PageAllocator : public ::testing::Test {
   PageAllocator()
       : like_(storage::open_file(directory_.file("data"), O_RDWR | O_CREAT, 0600)),
         region_(directory_.file("data.lock"), like_.get()) {
-    region_.reset(64 * kMiB);
+    region_.reset(64 * kMiB, 4096);
     region_.map(64 * kMiB);
     region_.ensure(0, 4096);
     tables_ = {.region = &region_,
@@ -76,7 +76,9 @@ class PageAllocator : public ::testing::Test {
 
   std::uint64_t sweep(std::vector<TxnId> pins, std::uint64_t published, std::uint64_t checkpoint) {
     std::sort(pins.begin(), pins.end());
-    return allocator_->sweep(tail_, {pins, TxnId{published}, TxnId{checkpoint}});
+    std::vector<pages::PinnedStates> states;
+    for (const TxnId pin : pins) states.push_back({pin, pin});
+    return allocator_->sweep(tail_, {states, TxnId{published}, TxnId{checkpoint}});
   }
 
   ScratchDirectory directory_;

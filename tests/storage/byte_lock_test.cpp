@@ -55,25 +55,69 @@ TEST_P(ByteLock, BytesAreIndependent) {
   EXPECT_TRUE(try_lock_byte(other.get(), 0, LockMode::exclusive));
 }
 
-TEST_P(ByteLock, FirstLockedByteIsTheLowest) {
+TEST_P(ByteLock, TellsWhatOthersHaveLocked) {
   const Descriptor mine = open();
   const Descriptor others[] = {open(), open(), open()};
-  EXPECT_EQ(first_locked_byte(mine.get(), 100, 200, LockMode::exclusive), 200U);
+  const auto locked = [&](std::uint64_t first, std::uint64_t limit) {
+    return locked_ranges(mine.get(), first, limit, 100);
+  };
+  using Ranges = std::vector<ByteRange>;
+  EXPECT_EQ(locked(100, 200), Ranges{});
   // Taken in an order that the system's list does not sort by position.
   ASSERT_TRUE(try_lock_byte(others[0].get(), 150, LockMode::shared));
   ASSERT_TRUE(try_lock_byte(others[1].get(), 120, LockMode::shared));
   ASSERT_TRUE(try_lock_byte(others[0].get(), 121, LockMode::shared));
-  ASSERT_TRUE(try_lock_byte(others[2].get(), 130, LockMode::shared));
+  ASSERT_TRUE(try_lock_byte(others[2].get(), 130, LockMode::exclusive));
   ASSERT_TRUE(try_lock_byte(others[2].get(), 119, LockMode::shared));
   ASSERT_TRUE(try_lock_byte(mine.get(), 110, LockMode::shared)) << "one's own does not count";
-  EXPECT_EQ(first_locked_byte(mine.get(), 100, 200, LockMode::exclusive), 119U);
-  EXPECT_EQ(first_locked_byte(mine.get(), 119, 200, LockMode::exclusive), 119U);
-  EXPECT_EQ(first_locked_byte(mine.get(), 122, 200, LockMode::exclusive), 130U);
-  EXPECT_EQ(first_locked_byte(mine.get(), 131, 200, LockMode::exclusive), 150U);
-  EXPECT_EQ(first_locked_byte(mine.get(), 131, 150, LockMode::exclusive), 150U);
-  EXPECT_EQ(first_locked_byte(mine.get(), 151, 200, LockMode::exclusive), 200U);
-  EXPECT_EQ(first_locked_byte(mine.get(), 100, 200, LockMode::shared), 200U);
-  EXPECT_EQ(first_locked_byte(mine.get(), 200, 200, LockMode::exclusive), 200U);
+  EXPECT_EQ(locked(100, 200), (Ranges{{119, 120}, {120, 121}, {121, 122}, {130, 131}, {150, 151}}));
+  EXPECT_EQ(locked(131, 150), Ranges{});
+  EXPECT_EQ(locked(121, 131), (Ranges{{121, 122}, {130, 131}}));
+  EXPECT_EQ(locked(200, 200), Ranges{});
+}
+
+TEST_P(ByteLock, ALockWithoutEndIsOneRange) {
+  constexpr std::uint64_t kFar = std::uint64_t{1} << 61;
+  const Descriptor mine = open();
+  const Descriptor other = open();
+  ASSERT_TRUE(try_lock_bytes(other.get(), kFar, kFar + (kFar >> 1), LockMode::shared));
+  EXPECT_EQ(locked_ranges(mine.get(), kFar, kFar * 2, 100),
+            (std::vector<ByteRange>{{kFar, kFar + (kFar >> 1)}}));
+  struct flock endless = {};
+  endless.l_type = F_RDLCK;
+  endless.l_start = 7;
+  ASSERT_EQ(::fcntl(other.get(), F_OFD_SETLK, &endless), 0);
+  EXPECT_EQ(locked_ranges(mine.get(), kFar, kFar * 2, 100),
+            (std::vector<ByteRange>{{kFar, kFar * 2}}));
+}
+
+// A process with read permission may lock what it likes.
+TEST_P(ByteLock, WhatWasNotAskedForCountsAsLocked) {
+  const Descriptor mine = open();
+  const Descriptor other = open();
+  for (std::uint64_t byte = 0; byte < 1000; byte += 2) {
+    ASSERT_TRUE(try_lock_byte(other.get(), byte, LockMode::shared));
+  }
+  const std::vector<ByteRange> ranges = locked_ranges(mine.get(), 0, 2000, 20);
+  EXPECT_LE(ranges.size(), 40u);
+  for (std::uint64_t byte = 0; byte < 1000; byte += 2) {
+    bool is_told = false;
+    for (const ByteRange& range : ranges) {
+      is_told = is_told || (range.first <= byte && byte < range.limit);
+    }
+    EXPECT_TRUE(is_told) << byte;
+  }
+  EXPECT_EQ(locked_ranges(mine.get(), 0, 2000, 5000).size(), 500u);
+}
+
+TEST_P(ByteLock, TellsWhoHoldsAByte) {
+  const Descriptor mine = open();
+  const Descriptor other = open();
+  EXPECT_EQ(holder_of(mine.get(), kByte), ByteHolder::nobody);
+  ASSERT_TRUE(try_lock_byte(other.get(), kByte, LockMode::shared));
+  EXPECT_EQ(holder_of(mine.get(), kByte), ByteHolder::shared);
+  ASSERT_TRUE(try_lock_byte(other.get(), kByte, LockMode::exclusive));
+  EXPECT_EQ(holder_of(mine.get(), kByte), ByteHolder::exclusive);
 }
 
 TEST_P(ByteLock, ExcludesOtherProcesses) {
