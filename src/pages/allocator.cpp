@@ -42,31 +42,10 @@ void for_words(PageRun run, Change change) {
   }
 }
 
-// A mistake for tests to find: right until ids pass 2^32.
-[[maybe_unused]] bool may_reuse_by_half_births(const DeferredFree& entry, const ReusePins& reuse) {
-  const auto half = [](std::uint64_t id) { return static_cast<std::uint32_t>(id); };
-  if (half(entry.freed) > half(reuse.published.value)) return false;
-  return std::none_of(reuse.pins.begin(), reuse.pins.end(), [&](PinnedStates pin) {
-    return half(pin.last.value) >= half(entry.birth) && half(pin.first.value) < half(entry.freed);
-  });
-}
-
-bool may_reuse(const DeferredFree& entry, const ReusePins& reuse) noexcept {
-  if (sabotaged("birth_of_32_bits_used_for_reuse")) return may_reuse_by_half_births(entry, reuse);
-  if (TxnId{entry.freed} > reuse.published && !sabotaged("reuse_by_pins_alone")) return false;
-  if (entry.is_extent != 0 && TxnId{entry.birth} > reuse.checkpoint &&
-      !sabotaged("extent_reused_before_a_checkpoint"))
-    return false;
-  const auto pin =
-      std::lower_bound(reuse.pins.begin(), reuse.pins.end(), TxnId{entry.birth},
-                       [](const PinnedStates& states, TxnId birth) { return states.last < birth; });
-  return pin == reuse.pins.end() || pin->first >= TxnId{entry.freed};
-}
-
 }  // namespace
 
 Allocator::Allocator(const AllocatorTables& tables) noexcept
-    : tables_(tables), control_(*tables.control) {}
+    : tables_(tables), control_(*tables.control), parked_(tables_) {}
 
 std::atomic<std::uint64_t>* Allocator::words() const noexcept {
   return reinterpret_cast<std::atomic<std::uint64_t>*>(tables_.region->base() +
@@ -257,8 +236,8 @@ void Allocator::free_later(PageRun run, TxnId birth, bool is_extent) {
     throw Error(Errc::no_space,
                 "no room to note freed pages, which wait for a checkpoint or an old snapshot");
   }
-  deferred(deferred_tail_) = {run.first.value, run.page_count, birth.value, txn_.value,
-                              is_extent ? std::uint64_t{1} : std::uint64_t{0}};
+  store_entry(deferred(deferred_tail_), {run.first.value, run.page_count, birth.value, txn_.value,
+                                         is_extent ? std::uint64_t{1} : std::uint64_t{0}});
   ++deferred_tail_;
   crash_point("free: deferred");
 }
@@ -286,7 +265,7 @@ bool Allocator::enlarge_deferred() {
   for (std::uint64_t index = control_.deferred_head.load(kRelaxed); index < deferred_tail_;
        ++index) {
     if ((index & size) != 0)
-      deferred_places()[index & (size * 2 - 1)] = deferred_places()[index & (size - 1)];
+      store_entry(deferred_places()[index & (size * 2 - 1)], deferred_places()[index & (size - 1)]);
   }
   crash_point("free: ring copied");
   control_.deferred_size.store(size * 2, kRelease);
@@ -323,33 +302,8 @@ void Allocator::extend(std::uint64_t file_pages) {
   control_.free_pages.fetch_add(file_pages - before, kRelaxed);
 }
 
-std::uint64_t Allocator::sweep(std::uint64_t committed_tail, const ReusePins& reuse) {
-  std::uint64_t released = 0;
-  const std::uint64_t head = control_.deferred_head.load(kRelaxed);
-  for (std::uint64_t index = head; index < committed_tail; ++index) {
-    DeferredFree& entry = deferred(index);
-    if (entry.page_count == 0 || !may_reuse(entry, reuse)) continue;
-    if (!sabotaged("sweep_without_its_mark")) control_.sweep.store(index + 1, kRelease);
-    crash_point("sweep: entry marked");
-    released += clear_bits({PageId{entry.first_page}, entry.page_count});
-    crash_point("sweep: bits cleared");
-    std::atomic_ref(entry.page_count).store(0, kRelease);
-    crash_point("sweep: entry emptied");
-    control_.sweep.store(0, kRelease);
-  }
-  std::uint64_t new_head = head;
-  while (new_head < committed_tail && deferred(new_head).page_count == 0) ++new_head;
-  control_.deferred_head.store(new_head, kRelease);
-  return released;
-}
-
 void Allocator::repair(TxnId visible) {
-  if (const std::uint64_t sweep = control_.sweep.load(kRelaxed); sweep != 0) {
-    DeferredFree& entry = deferred(sweep - 1);
-    clear_bits({PageId{entry.first_page}, entry.page_count});
-    std::atomic_ref(entry.page_count).store(0, kRelease);
-    control_.sweep.store(0, kRelease);
-  }
+  finish_sweep();
   if (TxnId{control_.undo_txn.load(kRelaxed)} > visible || sabotaged("undo_list_without_its_id")) {
     const std::uint64_t count = control_.undo_count.load(kRelaxed);
     for (std::uint64_t index = 0; index < count; ++index) clear_bits(undo()[index]);
@@ -364,12 +318,6 @@ bool Allocator::is_used(PageId page) const noexcept {
 
 std::span<const std::atomic<std::uint64_t>> Allocator::bitmap_words() const noexcept {
   return {words(), (file_pages() + kWordBits - 1) / kWordBits};
-}
-
-std::uint64_t Allocator::deferred_pages(std::uint64_t tail) const {
-  std::uint64_t pages = 0;
-  for_each_deferred(tail, [&](const DeferredFree& entry) { pages += entry.page_count; });
-  return pages;
 }
 
 std::optional<PageId> Allocator::find_free() const noexcept {

@@ -1,90 +1,27 @@
 // Which pages are in use. The state lives in the shared region, so that a writer that dies leaves
-// everything to its successor; this class is one process's hold on it.
-//
-// Four tables, laid out by the shared module and backed as far as they are used:
-//
-//   bitmap    one bit per page: in use by the newest transaction, by the running one, or waiting
-//             in a deferred free
-//   areas     per 32,768 pages the number of clear bits: stale only after a death
-//   deferred  ring of runs that committed transactions no longer use but snapshots may
-//   undo      runs taken by the running transaction, named by its id; a run is on it before its
-//             bits are set
+// everything to its successor; this class is one process's hold on it. The tables are laid out by
+// the shared module and backed as far as they are used: see allocator_tables.h.
 //
 // Threads: the holder of the writer lock only, except where noted.
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "base/id.h"
-#include "storage/region_file.h"
+#include "pages/allocator_tables.h"
+#include "pages/parked_frees.h"
 
 namespace quire::pages {
-
-// In the shared region. Words are atomics because a successor in another process reads what a
-// killed writer stored: program order is all that counts.
-struct AllocatorControl {
-  std::atomic<std::uint64_t> file_pages;   // pages the file has, durably (rule 7)
-  std::atomic<std::uint64_t> free_pages;   // clear bits below file_pages
-  std::atomic<std::uint64_t> lowest_free;  // no clear bit below this page
-  std::atomic<std::uint64_t> undo_txn;     // transaction that the undo list belongs to
-  std::atomic<std::uint64_t> undo_count;   // runs on it
-  std::atomic<std::uint64_t> undo_backed;  // runs that the table has blocks for
-  std::atomic<std::uint64_t>
-      sweep;  // 1 + index of the deferred free being released; 0 = none (rule 12)
-  std::atomic<std::uint64_t>
-      deferred_head;  // every deferred free before this one has been released
-  std::atomic<std::uint64_t> deferred_size;  // entries that the ring has places for, a power of two
-  std::atomic<std::uint64_t> bitmap_backed;  // pages that bitmap and areas have blocks for
-};
-
-// One deferred free. An empty one has page_count 0.
-struct DeferredFree {
-  std::uint32_t first_page;
-  std::uint32_t page_count;
-  std::uint64_t birth;
-  std::uint64_t freed;  // transaction that stopped using the run
-  std::uint64_t is_extent;
-};
-static_assert(sizeof(DeferredFree) == 32);
-
-inline constexpr std::uint64_t kAreaPages = 32768;
-
-// Where the tables stand in the region.
-struct AllocatorTables {
-  storage::RegionFile* region = nullptr;
-  AllocatorControl* control = nullptr;
-  std::uint64_t bitmap_offset = 0;
-  std::uint64_t areas_offset = 0;
-  std::uint64_t deferred_offset = 0;
-  std::uint64_t undo_offset = 0;
-  std::uint64_t page_capacity = 0;      // bits that the bitmap has room for
-  std::uint64_t deferred_capacity = 0;  // entries, a power of two
-  std::uint64_t undo_capacity = 0;      // runs
-};
-
-// States first .. last that somebody may still read: one, or as many as can only be told together.
-struct PinnedStates {
-  TxnId first;
-  TxnId last;
-};
-
-// What somebody may still read (rule 1). A run with life [birth, freed) that contains none of
-// `pins` and has freed <= published may be used again; an extent only when checkpoint >= birth as
-// well (rule 5).
-struct ReusePins {
-  std::span<const PinnedStates> pins;  // sorted by `first`, no two with a state in common
-  TxnId published;
-  TxnId checkpoint;
-};
 
 class Allocator {
  public:
   explicit Allocator(const AllocatorTables& tables) noexcept;
+  Allocator(const Allocator&) = delete;
+  Allocator& operator=(const Allocator&) = delete;
 
   // --- set-up, alone
 
@@ -130,7 +67,8 @@ class Allocator {
   // changed.
   void extend(std::uint64_t file_pages);
 
-  // Releases the deferred frees before `committed_tail` that may be reused. Returns pages released.
+  // Releases the deferred frees before `committed_tail` that may be reused, and parks those that
+  // only a pin keeps. Looks at parked ones only where their pin is gone. Returns pages released.
   std::uint64_t sweep(std::uint64_t committed_tail, const ReusePins& pins);
 
   // --- checkpoints
@@ -166,30 +104,55 @@ class Allocator {
   std::span<const std::atomic<std::uint64_t>> bitmap_words() const noexcept;
   std::uint64_t deferred_pages(std::uint64_t tail) const;  // in deferred frees before `tail`
 
-  // Calls `visit(const DeferredFree&)` for each deferred free before `tail`.
+  // Pages in deferred frees before `tail` that wait for `pin` and for none older; and for a
+  // publication or a checkpoint.
+  std::uint64_t pages_waiting_for(TxnId pin, std::uint64_t tail) const;
+
+  // Calls `visit(const DeferredFree&)` for each deferred free before `tail`, parked ones as well.
   template <typename Visit>
   void for_each_deferred(std::uint64_t tail, Visit visit) const {
-    for (std::uint64_t index = control_.deferred_head.load(std::memory_order_relaxed); index < tail;
-         ++index) {
-      if (deferred(index).page_count != 0) visit(deferred(index));
-    }
+    for_each_in_ring(tail, visit);
+    parked_.for_each(visit);
   }
+
+  // For each of `pins` (as in ReusePins) about how many pages wait that lived in one of its states,
+  // and how many of them in those of no other one. Any thread, without any lock: writers go on
+  // meanwhile, so what they move just then may be missing or counted twice.
+  struct Pinned {
+    std::uint64_t page_count = 0;
+    std::uint64_t page_count_alone = 0;
+  };
+  std::vector<Pinned> pinned_pages(std::span<const PinnedStates> pins, std::uint64_t tail) const;
 
  private:
   std::atomic<std::uint64_t>* words() const noexcept;
   std::atomic<std::uint32_t>* areas() const noexcept;
   DeferredFree& deferred(std::uint64_t index) const noexcept;
   DeferredFree* deferred_places() const noexcept;
+  template <typename Visit>
+  void for_each_in_ring(std::uint64_t tail, Visit visit) const {
+    for (std::uint64_t index = control_.deferred_head.load(std::memory_order_relaxed); index < tail;
+         ++index) {
+      if (deferred(index).page_count != 0) visit(deferred(index));
+    }
+  }
   PageRun* undo() const noexcept;
   void record_undo(PageRun run);
   void set_bits(PageRun run) noexcept;
   std::uint64_t clear_bits(PageRun run) noexcept;
   bool enlarge_deferred();
+  std::uint64_t look_at_parked(const ReusePins& reuse);
+  std::uint64_t settle(std::uint64_t source, const ReusePins& reuse);
+  std::uint64_t release(std::uint64_t source) noexcept;
+  void park(std::uint64_t source, std::uint64_t place) noexcept;
+  void finish_sweep() noexcept;
+  DeferredFree& entry_at(std::uint64_t source) const noexcept;
   std::optional<PageId> find_free() const noexcept;
   std::optional<PageId> find_run(std::uint64_t page_count) const noexcept;
 
   AllocatorTables tables_;
   AllocatorControl& control_;
+  ParkedFrees parked_;
   std::uint64_t deferred_tail_ = 0;
   TxnId txn_;
   std::vector<PageId> spare_;

@@ -16,7 +16,7 @@
 namespace quire::shared {
 
 inline constexpr std::uint64_t kRegionMagic = 0x006b636f6c2d7571;  // "qu-lock", as stored
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 
 // What must agree before a process may touch a lock in here.
 struct RegionHeader {
@@ -134,15 +134,19 @@ inline constexpr std::uint64_t kReaderSlotsMax = kMiB;
 inline constexpr std::uint64_t kReaderSlotsOffset = 4 * kMiB;
 
 // The allocator's tables (their meaning is the pages module's): bits for 2^28 pages, 2^26 deferred
-// frees of 32 bytes, 2^26 undo runs of 8 bytes.
+// frees of 32 bytes, 2^26 undo runs of 8 bytes, 2^18 segments of 128 parked frees with a header of
+// 16 bytes each.
 inline constexpr std::uint64_t kPageCapacity = std::uint64_t{1} << 28;
 inline constexpr std::uint64_t kDeferredCapacity = std::uint64_t{1} << 26;
 inline constexpr std::uint64_t kUndoCapacity = std::uint64_t{1} << 26;
+inline constexpr std::uint64_t kSegmentCapacity = std::uint64_t{1} << 18;
 inline constexpr std::uint64_t kAreasOffset = 128 * kMiB;
 inline constexpr std::uint64_t kBitmapOffset = 136 * kMiB;
+inline constexpr std::uint64_t kSegmentsOffset = 192 * kMiB;
 inline constexpr std::uint64_t kUndoOffset = 256 * kMiB;
 inline constexpr std::uint64_t kDeferredOffset = 1024 * kMiB;
-inline constexpr std::uint64_t kRegionBytes = kDeferredOffset + kDeferredCapacity * 32;
+inline constexpr std::uint64_t kParkedOffset = kDeferredOffset + kDeferredCapacity * 32;
+inline constexpr std::uint64_t kRegionBytes = kParkedOffset + kSegmentCapacity * 128 * 32;
 
 static_assert(sizeof(RegionHeader) <= kControlOffset);
 static_assert(kControlOffset + sizeof(Control) <= kAllocatorControlOffset);
@@ -150,7 +154,8 @@ static_assert(kFixedBytes <= kProcessSlotsOffset);
 static_assert(kProcessSlotsOffset + kProcessSlotsMax * sizeof(ProcessSlot) <= kReaderSlotsOffset);
 static_assert(kReaderSlotsOffset + kReaderSlotsMax * sizeof(ReaderSlot) <= kAreasOffset);
 static_assert(kAreasOffset + kPageCapacity / 32768 * 4 <= kBitmapOffset);
-static_assert(kBitmapOffset + kPageCapacity / 8 <= kUndoOffset);
+static_assert(kBitmapOffset + kPageCapacity / 8 <= kSegmentsOffset);
+static_assert(kSegmentsOffset + kSegmentCapacity * 16 <= kUndoOffset);
 static_assert(kUndoOffset + kUndoCapacity * 8 <= kDeferredOffset);
 
 // --- bytes that carry locks

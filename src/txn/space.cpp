@@ -53,9 +53,9 @@ bool try_grow_to(Store& store, std::uint64_t page_count) {
 
 // True when the last checkpoint alone keeps more than a quarter of the file from being reused.
 bool checkpoint_pins_much(Store& store, const State& base) {
-  return store.allocator().deferred_pages(base.deferred_tail) >
-             store.allocator().file_pages() / 4 &&
-         store.visible() > store.checkpointed();
+  return store.visible() > store.checkpointed() &&
+         store.allocator().pages_waiting_for(store.checkpointed(), base.deferred_tail) >
+             store.allocator().file_pages() / 4;
 }
 
 // What nobody may take away: the checkpoints, registered snapshots, and what processes that may

@@ -22,16 +22,23 @@ pages::AllocatorTables tables_in(shared::Region& region) {
   tables.areas_offset = shared::kAreasOffset;
   tables.deferred_offset = shared::kDeferredOffset;
   tables.undo_offset = shared::kUndoOffset;
+  tables.segments_offset = shared::kSegmentsOffset;
+  tables.parked_offset = shared::kParkedOffset;
   tables.page_capacity = shared::kPageCapacity;
   tables.deferred_capacity = shared::kDeferredCapacity;
   tables.undo_capacity = shared::kUndoCapacity;
+  tables.segment_capacity = shared::kSegmentCapacity;
   return tables;
 }
 
 static_assert(shared::kAllocatorControlOffset + sizeof(pages::AllocatorControl) <=
               shared::kStatesOffset);
 static_assert(shared::kDeferredCapacity * sizeof(pages::DeferredFree) ==
-              shared::kRegionBytes - shared::kDeferredOffset);
+              shared::kParkedOffset - shared::kDeferredOffset);
+static_assert(shared::kSegmentCapacity * pages::kSegmentEntries * sizeof(pages::DeferredFree) ==
+              shared::kRegionBytes - shared::kParkedOffset);
+static_assert(shared::kSegmentsOffset + shared::kSegmentCapacity * sizeof(pages::SegmentHeader) <=
+              shared::kUndoOffset);
 static_assert(pages::kAreaPages == 32768);
 
 Facts read_facts(const storage::DataFile& data) {

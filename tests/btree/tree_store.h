@@ -214,9 +214,12 @@ class TreeStore {
     tables.areas_offset = 2 * kTableBytes;
     tables.undo_offset = 3 * kTableBytes;
     tables.deferred_offset = 4 * kTableBytes;
+    tables.segments_offset = 6 * kTableBytes;
+    tables.parked_offset = 7 * kTableBytes;
     tables.page_capacity = page_count;
     tables.deferred_capacity = 1 << 21;
     tables.undo_capacity = 1 << 20;
+    tables.segment_capacity = 1 << 14;
     allocator_.emplace(tables);
     allocator_->reset(page_count);
     allocator_->mark_used({PageId{0}, reserved_pages()});

@@ -1,93 +1,18 @@
 // Which pages may be taken, and what is left of a writer that died.
 #include "pages/allocator.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <set>
 #include <vector>
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 
-#include "storage/descriptor.h"
-#include "storage/region_file.h"
-#include "support/scratch.h"
+#include "pages/page_allocator.h"
 
 namespace quire::test {
 namespace {
 
 using pages::Allocator;
-using pages::AllocatorControl;
-using pages::AllocatorTables;
-using pages::ReusePins;
-
-constexpr std::uint64_t kPages = 1000;
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-
-class PageAllocator : public ::testing::Test {
- protected:
-  PageAllocator()
-      : like_(storage::open_file(directory_.file("data"), O_RDWR | O_CREAT, 0600)),
-        region_(directory_.file("data.lock"), like_.get()) {
-    region_.reset(64 * kMiB, 4096);
-    region_.map(64 * kMiB);
-    region_.ensure(0, 4096);
-    tables_ = {.region = &region_,
-               .control = reinterpret_cast<AllocatorControl*>(region_.base()),
-               .bitmap_offset = kMiB,
-               .areas_offset = 2 * kMiB,
-               .deferred_offset = 16 * kMiB,
-               .undo_offset = 8 * kMiB,
-               .page_capacity = kMiB * 8,
-               .deferred_capacity = kMiB,
-               .undo_capacity = kMiB};
-    allocator_.emplace(tables_);
-    allocator_->reset(kPages);
-    allocator_->recount();
-  }
-
-  // Another process's hold on the same tables.
-  Allocator successor() const { return Allocator(tables_); }
-
-  std::uint64_t used_count() const {
-    std::uint64_t used = 0;
-    for (std::uint32_t page = 0; page < kPages; ++page)
-      used += allocator_->is_used(PageId{page}) ? 1 : 0;
-    return used;
-  }
-
-  // A transaction that takes so many pages. Returns them.
-  std::vector<PageId> commit_taking(std::uint64_t txn, std::uint64_t count) {
-    allocator_->begin(TxnId{txn}, tail_);
-    std::vector<PageId> pages;
-    for (std::uint64_t i = 0; i < count; ++i) pages.push_back(allocator_->allocate());
-    allocator_->end();
-    return pages;
-  }
-
-  void commit_freeing(std::uint64_t txn, const std::vector<PageId>& pages, std::uint64_t birth,
-                      bool is_extent = false) {
-    allocator_->begin(TxnId{txn}, tail_);
-    for (const PageId page : pages) allocator_->free_later({page, 1}, TxnId{birth}, is_extent);
-    tail_ = allocator_->deferred_tail();
-    allocator_->end();
-  }
-
-  std::uint64_t sweep(std::vector<TxnId> pins, std::uint64_t published, std::uint64_t checkpoint) {
-    std::sort(pins.begin(), pins.end());
-    std::vector<pages::PinnedStates> states;
-    for (const TxnId pin : pins) states.push_back({pin, pin});
-    return allocator_->sweep(tail_, {states, TxnId{published}, TxnId{checkpoint}});
-  }
-
-  ScratchDirectory directory_;
-  storage::Descriptor like_;
-  storage::RegionFile region_;
-  AllocatorTables tables_;
-  std::optional<Allocator> allocator_;
-  std::uint64_t tail_ = 0;
-};
 
 TEST_F(PageAllocator, GivesEachPageOnce) {
   const std::vector<PageId> pages = commit_taking(1, kPages);
