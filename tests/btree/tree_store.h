@@ -108,7 +108,8 @@ class TreeStore {
   void sweep() {
     commit();
     const TxnId newest{txn_.value - 1};
-    allocator_->sweep(deferred_tail_, {std::span(&newest, 1), newest, newest});
+    const pages::PinnedStates pinned{newest, newest};
+    allocator_->sweep(deferred_tail_, {std::span(&pinned, 1), newest, newest});
   }
 
   // As a checkpoint does: from here on the pages of the tree carry checksums.
@@ -204,7 +205,7 @@ class TreeStore {
 
   void make_allocator(std::uint32_t page_count) {
     constexpr std::uint64_t kTableBytes = 64 << 20;
-    region_.reset(8 * kTableBytes);
+    region_.reset(8 * kTableBytes, 4096);
     std::byte* base = region_.map(8 * kTableBytes);
     region_.ensure(0, 4096);
     pages::AllocatorTables tables;
