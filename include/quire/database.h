@@ -45,7 +45,9 @@ class QUIRE_API Database {
 
   // Starts the write transaction; waits for the running one of another thread or process. Calling
   // it on a thread that has one already throws Errc::misuse. Throws Errc::read_only, poisoned,
-  // no_space, busy (a file was replaced).
+  // no_space, busy: the data file or the lock file was deleted or replaced. That is looked for at
+  // most once in a tick of the system's coarse clock (1 to 10 ms), so a transaction that begins in
+  // the same tick may still go into the old file; renaming the file stops nobody.
   Transaction begin();
 
   // Nothing when another writer is at work.
@@ -76,7 +78,7 @@ class QUIRE_API Database {
   void sync();
 
   // Writes the tree pages so that the next open replays nothing. Rarely needed: it happens by
-  // itself. Waits for the running transaction. Throws Errc::poisoned, read_only.
+  // itself. Waits for the running transaction. Throws Errc::poisoned, read_only, busy as `begin`.
   void checkpoint();
 
   const std::filesystem::path& path() const noexcept;

@@ -95,7 +95,10 @@ void Database::sync() {
 
 void Database::checkpoint() {
   txn::Store& store = *require_writable(handle_).store;
-  detail::readable(&store, [&] { txn::checkpoint(store); });
+  detail::readable(&store, [&] {
+    store.require_in_place_now_and_then();
+    txn::checkpoint(store);
+  });
 }
 
 const std::filesystem::path& Database::path() const noexcept {

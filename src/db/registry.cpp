@@ -58,6 +58,7 @@ std::shared_ptr<txn::Store> open_store(const std::filesystem::path& path, const 
       store->require_fits(options);
       if (options.guard_sigbus) store->guard_sigbus();
       store->require_readable();
+      store->require_in_place();
       return store;
     }
   }

@@ -54,6 +54,7 @@ class Region {
   std::vector<PinnedRange> pins_in_file() const;
 
   std::string path() const { return file_.path().string(); }
+  bool is_replaced() const noexcept { return file_.is_replaced(); }
   Control& control() const noexcept;
   StateSlot& state(std::uint64_t txn) const noexcept;
   ProcessSlot& process(std::uint64_t index) const noexcept;

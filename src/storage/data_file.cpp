@@ -150,7 +150,9 @@ FilesystemKind DataFile::filesystem() const noexcept { return state_->filesystem
 bool DataFile::is_opened_for_writing() const noexcept { return state_->is_opened_for_writing; }
 int DataFile::lock_descriptor() const noexcept { return state_->locks.get(); }
 
-bool DataFile::is_still_at_path() const { return names_file(state_->path, state_->identity); }
+bool DataFile::is_replaced() const noexcept {
+  return storage::is_replaced(state_->path, state_->pages, state_->identity);
+}
 std::uint64_t DataFile::size_bytes() const { return size_of(state_->pages, state_->path); }
 
 std::error_code DataFile::flush_name() { return flush_directory_of(state_->path); }

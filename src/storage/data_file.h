@@ -59,8 +59,10 @@ class DataFile {
   // False when read-only access got only O_RDONLY descriptions.
   bool is_opened_for_writing() const noexcept;
 
-  // True when the path still names this very file.
-  bool is_still_at_path() const;
+  // True when the path names another file now, or the file was deleted. A file that was renamed, or
+  // a path that this process cannot follow (any more), says nothing: false. One or two system
+  // calls.
+  bool is_replaced() const noexcept;
 
   // Makes the name durable by flushing the directory. Whoever opens the file alone calls it before
   // the first commit is acknowledged: the creator may have died between naming the file and

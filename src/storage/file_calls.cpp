@@ -136,6 +136,16 @@ bool names_file(const std::filesystem::path& path, FileIdentity identity) {
   return false;
 }
 
+bool is_replaced(const std::filesystem::path& path, const Descriptor& file,
+                 FileIdentity identity) noexcept {
+  struct stat status = {};
+  if (system.fstatat(AT_FDCWD, path.c_str(), &status, 0) == 0) {
+    return !(identity_in(status) == identity);
+  }
+  if (errno != ENOENT && errno != ENOTDIR) return false;
+  return system.fstat(file.get(), &status) == 0 && status.st_nlink == 0;
+}
+
 std::uint64_t size_of(const Descriptor& file, const std::filesystem::path& path) {
   return static_cast<std::uint64_t>(status_of(file, path).st_size);
 }

@@ -51,6 +51,11 @@ FilesystemKind require_supported_filesystem(const Descriptor& file, bool allow_a
 // True when the path names that file now.
 bool names_file(const std::filesystem::path& path, FileIdentity identity);
 
+// True when the path names another file than the open one, or that one was deleted. A path that
+// cannot be followed (any more) says nothing: false.
+bool is_replaced(const std::filesystem::path& path, const Descriptor& file,
+                 FileIdentity identity) noexcept;
+
 std::uint64_t size_of(const Descriptor& file, const std::filesystem::path& path);
 void resize(const Descriptor& file, std::uint64_t size_bytes, const std::string& action,
             const std::filesystem::path& path);

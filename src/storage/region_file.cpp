@@ -85,6 +85,9 @@ FileIdentity RegionFile::identity() const noexcept { return state_->identity; }
 int RegionFile::lock_descriptor() const noexcept { return state_->locks.get(); }
 std::byte* RegionFile::base() const noexcept { return state_->mapping.base(); }
 
+bool RegionFile::is_replaced() const noexcept {
+  return storage::is_replaced(state_->path, state_->file, state_->identity);
+}
 std::uint64_t RegionFile::size_bytes() const { return size_of(state_->file, state_->path); }
 
 std::size_t RegionFile::read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const {

@@ -26,6 +26,7 @@ class RegionFile {
 
   const std::filesystem::path& path() const noexcept;
   FileIdentity identity() const noexcept;
+  bool is_replaced() const noexcept;  // as DataFile's
 
   std::uint64_t size_bytes() const;
   std::size_t read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const;

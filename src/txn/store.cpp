@@ -2,6 +2,8 @@
 
 #include <quire/error.h>
 
+#include <ctime>
+
 #include "base/test_points.h"
 #include "shared/states.h"
 #include "txn/checkpoint.h"
@@ -228,6 +230,24 @@ void Store::require_healthy() const {
               name_ +
                   ": an earlier flush failed; close the database in every process, see "
                   "to the disk, and open it anew");
+}
+
+void Store::require_in_place() const {
+  constexpr const char* kAdvice =
+      " was deleted or replaced while in use; snapshots that are open stay readable; close the "
+      "database everywhere, then open it again";
+  if (data_.is_replaced()) throw Error(Errc::busy, name_ + ": the data file" + kAdvice);
+  if (region_.is_replaced()) throw Error(Errc::busy, region_.path() + ": the lock file" + kAdvice);
+}
+
+void Store::require_in_place_now_and_then() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+  const std::int64_t tick = now.tv_sec * kNanosPerSecond + now.tv_nsec;
+  if (looked_in_tick_.load(std::memory_order_relaxed) == tick) return;
+  require_in_place();
+  looked_in_tick_.store(tick, std::memory_order_relaxed);
 }
 
 void Store::guard_sigbus() {

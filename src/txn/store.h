@@ -114,6 +114,12 @@ class Store {
   [[noreturn]] void poison(const std::error_code& error, const char* action);
   void require_healthy() const;
 
+  // Throws Errc::busy when the data file or the lock file has been deleted or replaced: nobody who
+  // comes later would meet this process. `_now_and_then` looks at most once in a tick of the
+  // system's coarse clock (1 to 10 ms), else it costs no system call.
+  void require_in_place() const;
+  void require_in_place_now_and_then();
+
   // Notes pages that cannot be read instead of dying of SIGBUS, from now on, for the whole store.
   // One thread at a time; harmless when it is so already.
   void guard_sigbus();
@@ -149,6 +155,7 @@ class Store {
   pages::Allocator allocator_;
   std::once_flag verified_made_;
   std::unique_ptr<pages::VerifiedPages> verified_;  // made when first asked for
+  std::atomic<std::int64_t> looked_in_tick_{0};     // when the files were last seen in their places
   std::atomic<bool> abandoned_{false};
 };
 

@@ -18,6 +18,7 @@ constexpr std::uint64_t kPagesKept = 64;
 
 std::unique_ptr<WriterHold> settled(Store& store, std::unique_ptr<WriterHold> hold) {
   store.require_healthy();
+  store.require_in_place_now_and_then();
   settle_checkpoint(store);
   // The record of this commit takes the place of the one 64 commits ago, which readers must not
   // need any more.

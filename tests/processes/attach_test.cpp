@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -131,94 +130,6 @@ TEST_F(Attaching, ManyCreateTheSameFileAtOnce) {
     EXPECT_EQ(expect_ledger(db), 4u);
     expect_sound(db);
   }
-}
-
-// A process stays attached while one of its files is taken away or replaced.
-class FileTaken : public DatabaseTest {
- protected:
-  FileTaken() { skip_final_check(); }
-
-  void expect_newcomer_refused_and_others_unharmed(const std::function<void()>& take) {
-    Child attached{[&](Link& link) {
-      Database db{file_};
-      for (int i = 0; i < 20; ++i) advance(db);
-      const Snapshot held = db.snapshot();
-      link.send(1);
-      link.receive();
-      EXPECT_EQ(expect_ledger(held), 20u);
-      for (int i = 0; i < 20; ++i) advance(db);
-      EXPECT_EQ(expect_ledger(db), 40u);
-      EXPECT_EQ(expect_ledger(held), 20u);
-      expect_sound(db);
-      link.send(2);
-      link.receive();
-      EXPECT_EQ(advance(db), 41u);
-    }};
-    ASSERT_EQ(attached.receive(), 1u);
-    take();
-    const std::string text = text_of([&] { Database{file_}; });
-    EXPECT_EQ(errc_of([&] { Database{file_}; }), Errc::busy) << text;
-    EXPECT_NE(text.find("db"), std::string::npos);
-    attached.send(1);
-    ASSERT_EQ(attached.receive(), 2u);
-    EXPECT_EQ(errc_of([&] { Database{file_}; }), Errc::busy);
-    attached.send(2);
-    EXPECT_EQ(attached.wait(), 0);
-  }
-};
-
-TEST_F(FileTaken, LockFileDeleted) {
-  expect_newcomer_refused_and_others_unharmed(
-      [&] { std::filesystem::remove(lock_file_of(file_)); });
-  EXPECT_EQ(expect_ledger(Database{file_}), 41u) << "alone again, the file opens";
-}
-
-TEST_F(FileTaken, LockFileReplaced) {
-  expect_newcomer_refused_and_others_unharmed([&] {
-    write_file(directory_.file("new"), "");
-    std::filesystem::rename(directory_.file("new"), lock_file_of(file_));
-  });
-  EXPECT_EQ(expect_ledger(Database{file_}), 41u);
-}
-
-TEST_F(FileTaken, DataFileDeleted) {
-  expect_newcomer_refused_and_others_unharmed([&] { std::filesystem::remove(file_); });
-}
-
-TEST_F(FileTaken, DataFileReplacedByAnotherDatabase) {
-  const std::filesystem::path other = directory_.file("other");
-  { Database{other}.put("other", "1"); }
-  expect_newcomer_refused_and_others_unharmed([&] { std::filesystem::rename(other, file_); });
-  Database db{file_};
-  EXPECT_EQ(entries(db), (Entries{{"other", "1"}}));
-}
-
-TEST_F(FileTaken, DataFileRestoredFromACopy) {
-  { Database{file_}; }
-  const std::filesystem::path copied = directory_.file("copied");
-  std::filesystem::copy_file(file_, copied);
-  expect_newcomer_refused_and_others_unharmed([&] { std::filesystem::rename(copied, file_); });
-  EXPECT_EQ(expect_ledger(Database{file_}), 0u);
-}
-
-TEST_F(FileTaken, AnotherProcessOfTheSameFileStillOpensAfterARenameOfBoth) {
-  const std::filesystem::path moved = directory_.file("moved");
-  Child attached{[&](Link& link) {
-    Database db{file_};
-    advance(db);
-    link.send(1);
-    link.receive();
-    EXPECT_EQ(expect_ledger(db), 2u);
-  }};
-  ASSERT_EQ(attached.receive(), 1u);
-  std::filesystem::rename(file_, moved);
-  std::filesystem::rename(lock_file_of(file_), lock_file_of(moved));
-  {
-    Database db{moved};
-    EXPECT_EQ(advance(db), 2u);
-  }
-  attached.send(1);
-  EXPECT_EQ(attached.wait(), 0);
 }
 
 }  // namespace

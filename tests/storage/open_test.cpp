@@ -149,7 +149,7 @@ TEST_F(DataFileOpen, SymlinkIsTheSameFileWithTheSamePath) {
   const DataFile linked{file("second"), Access::read_write, false};
   EXPECT_EQ(linked.identity(), data.identity());
   EXPECT_EQ(linked.path(), data.path());
-  EXPECT_TRUE(linked.is_still_at_path());
+  EXPECT_FALSE(linked.is_replaced());
 }
 
 TEST_F(DataFileOpen, RelativePathOutlivesAChangeOfDirectory) {
@@ -159,22 +159,22 @@ TEST_F(DataFileOpen, RelativePathOutlivesAChangeOfDirectory) {
     const DataFile data{"db", Access::read_write, false};
     ASSERT_EQ(::chdir("/"), 0);
     EXPECT_EQ(data.path(), path_);
-    EXPECT_TRUE(data.is_still_at_path());
+    EXPECT_FALSE(data.is_replaced());
   });
 }
 
 TEST_F(DataFileOpen, NoticesThatItsPathNamesAnotherFile) {
   make_file();
   const DataFile data{path_, Access::read_write, false};
-  EXPECT_TRUE(data.is_still_at_path());
+  EXPECT_FALSE(data.is_replaced());
   std::filesystem::rename(path_, file("elsewhere"));
-  EXPECT_FALSE(data.is_still_at_path());
+  EXPECT_FALSE(data.is_replaced()) << "renamed, and nobody has taken its place";
   make_file();
-  EXPECT_FALSE(data.is_still_at_path()) << "another file of that name";
+  EXPECT_TRUE(data.is_replaced()) << "another file of that name";
   std::filesystem::rename(file("elsewhere"), path_);
-  EXPECT_TRUE(data.is_still_at_path());
+  EXPECT_FALSE(data.is_replaced());
   std::filesystem::remove(path_);
-  EXPECT_FALSE(data.is_still_at_path());
+  EXPECT_TRUE(data.is_replaced());
 }
 
 std::filesystem::path replaced_path;
@@ -193,7 +193,7 @@ TEST_F(DataFileOpen, FileReplacedMeanwhileIsOpenedWhole) {
     return descriptor;
   };
   const DataFile data{path_, Access::read_write, false};
-  EXPECT_TRUE(data.is_still_at_path());
+  EXPECT_FALSE(data.is_replaced());
   EXPECT_EQ(data.size_bytes(), 100U);
   for (const int descriptor : descriptors_of(path_)) {
     struct stat status = {};

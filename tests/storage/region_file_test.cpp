@@ -95,6 +95,15 @@ TEST_P(Region, SymlinkIsRefused) {
   EXPECT_EQ(read_file(file("victim")), "precious");
 }
 
+TEST_P(Region, NoticesThatItWasRemovedOrReplaced) {
+  const RegionFile region{region_path_, data_.get()};
+  EXPECT_FALSE(region.is_replaced());
+  std::filesystem::remove(region_path_);
+  EXPECT_TRUE(region.is_replaced());
+  const RegionFile other{region_path_, data_.get()};
+  EXPECT_TRUE(region.is_replaced());
+}
+
 TEST_P(Region, IsSharedAndSparse) {
   auto region = make_region();
   region->ensure(kRegionBytes - kMiB, 4096);
