@@ -149,6 +149,7 @@ PageId Allocator::allocate() {
   record_undo(run);
   crash_point("allocate: on the undo list");
   set_bits(run);
+  crash_point("allocate: marked");
   control_.lowest_free.store(page->value + std::uint64_t{1}, kRelaxed);
   return *page;
 }
@@ -161,6 +162,7 @@ std::optional<PageId> Allocator::allocate_run(std::uint32_t page_count) {
   record_undo(run);
   crash_point("allocate: run on the undo list");
   set_bits(run);
+  crash_point("allocate: run marked");
   return first;
 }
 
@@ -307,6 +309,7 @@ void Allocator::repair(TxnId visible) {
   if (TxnId{control_.undo_txn.load(kRelaxed)} > visible || sabotaged("undo_list_without_its_id")) {
     const std::uint64_t count = control_.undo_count.load(kRelaxed);
     for (std::uint64_t index = 0; index < count; ++index) clear_bits(undo()[index]);
+    crash_point("rollback: bits cleared");
   }
   control_.undo_count.store(0, kRelease);
   spare_.clear();

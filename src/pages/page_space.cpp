@@ -110,6 +110,7 @@ std::optional<format::ExtentRef> PageSpace::store_extent(const std::byte* bytes,
   std::byte* target = bytes_of(*first);
   std::memcpy(target, bytes, size_bytes);
   std::memset(target + size_bytes, 0, page_count * view_.page_bytes - size_bytes);
+  crash_point("page: extent stored");
   return format::ExtentRef{.size_bytes = size_bytes,
                            .first_page = first->value,
                            .page_count = static_cast<std::uint32_t>(page_count),

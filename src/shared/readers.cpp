@@ -62,12 +62,15 @@ Readers::Readers(Region& region) : region_(region) {
   raise(region_.control().process_slot_count, process_ + 1);
   crash_point("attach: process slot taken");
   clear_slots_of(process_);
+  crash_point("attach: old slots cleared");
   introduce();
+  crash_point("attach: introduced");
 }
 
 Readers::~Readers() {
   if (abandoned_) return;
   clear_slots_of(process_);
+  crash_point("close: slots cleared");
   region_.process(process_).incarnation.store(0, std::memory_order_release);
   storage::unlock_byte(region_.lock_descriptor(), kProcessByte + process_);
 }
@@ -123,6 +126,7 @@ TxnId Readers::move_on(std::uint32_t slot) noexcept {
 void Readers::leave(std::uint32_t slot) noexcept {
   if (abandoned_) return;
   region_.reader(slot).txn.store(0, std::memory_order_release);
+  crash_point("reader: slot left");
   const std::lock_guard lock(mutex_);
   idle_.push_back(slot);
 }
@@ -145,6 +149,7 @@ std::uint32_t Readers::claim() {
       }
       region_.file().ensure(kReaderSlotsOffset + index * sizeof(ReaderSlot),
                             kSlotStep * sizeof(ReaderSlot));
+      crash_point("reader: slots backed");
       raise(count, limit);
     }
     if (try_claim(index)) {
@@ -173,6 +178,7 @@ void Readers::clear_slots_of(std::uint32_t process) noexcept {
     slot.txn.store(0, std::memory_order_release);
     crash_point("reader: dead slot emptied");
     slot.owner.compare_exchange_strong(owner, freed_word(owner));
+    crash_point("reader: dead slot freed");
   }
 }
 
@@ -201,8 +207,10 @@ void Readers::collect(std::vector<TxnId>& pins) {
     const std::uint64_t byte = kProcessByte + process;
     if (!storage::try_lock_byte(region_.lock_descriptor(), byte, storage::LockMode::exclusive))
       continue;
+    crash_point("reader: dead process locked");
     clear_slots_of(process);
     region_.process(process).incarnation.store(0, std::memory_order_release);
+    crash_point("reader: dead process cleared");
     storage::unlock_byte(region_.lock_descriptor(), byte);
   }
 }

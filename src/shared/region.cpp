@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/test_points.h"
 #include "storage/byte_lock.h"
 
 namespace quire::shared {
@@ -184,6 +185,7 @@ void Region::initialise() {
                        says_in_file(offsetof(Control, checkpoint_intent));
   }
   file_.reset(kRegionBytes, kFixedBytes);
+  crash_point("region: emptied");
   map();
   file_.ensure(0, kFixedBytes);
   // The first slots have their blocks from the start: a full disk then stops the opening, not the
@@ -196,6 +198,7 @@ void Region::initialise() {
   // recovery's flush.
   control().poisoned_before.store(was_poisoned_ || was_missing_ ? 1 : 0, std::memory_order_release);
   control().checkpoint_intent.store(was_interrupted_ ? 1 : 0, std::memory_order_release);
+  crash_point("region: initialised");
   std::memcpy(file_.base(), &header, sizeof header);
 }
 
@@ -203,8 +206,10 @@ void Region::open_to_others() {
   QUIRE_ASSERT(alone_);
   control().poisoned_before.store(0, std::memory_order_relaxed);
   control().ready.store(1, std::memory_order_release);
+  crash_point("open: marked ready");
   alone_ = false;
   storage::lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::shared);
+  crash_point("open: lock file shared");
   storage::lock_byte(data_.lock_descriptor(), kAttachedByte, LockMode::shared);
 }
 
@@ -223,6 +228,7 @@ bool Region::close_to_others() {
   }
   control().closing.fetch_sub(1);
   if (!last) return false;
+  crash_point("close: data file locked");
   if (!try_lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::exclusive)) {
     storage::lock_byte(data_.lock_descriptor(), kAttachedByte, LockMode::shared);
     return false;
@@ -237,6 +243,7 @@ bool Region::close_to_others() {
 Region::~Region() {
   if (is_abandoned_) return;
   unlock_byte(file_.lock_descriptor(), kAttachedByte);
+  crash_point("close: lock file let go");
   unlock_byte(data_.lock_descriptor(), kAttachedByte);
 }
 

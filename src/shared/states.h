@@ -8,6 +8,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "base/test_points.h"
 #include "shared/layout.h"
 
 namespace quire::shared {
@@ -24,6 +25,7 @@ void store_state(StateSlot& slot, std::uint64_t txn, const State& state) noexcep
   for (std::size_t index = 0; index < std::size(words); ++index) {
     slot.words[index].store(words[index], std::memory_order_release);
   }
+  crash_point("commit: state half stored");
   slot.sequence.store(txn, std::memory_order_release);
 }
 

@@ -213,6 +213,7 @@ std::error_code DataFile::grow(std::uint64_t size_bytes) {
   }
   if (before >= size_bytes) return state_->flush_growth();
   if (allocate(state_->growth, 0, before, size_bytes - before, action, state_->path)) {
+    crash_point("growth: file longer");
     if (sabotaged("growth_without_flush")) return {};
     return state_->flush_growth(before, size_bytes - before);
   }

@@ -33,9 +33,12 @@ void WriterHold::settle(WriterLock::Taken taken) {
   try {
     store_.require_window();
     if (repair_pending.load(std::memory_order_acquire) == 0) return;
+    crash_point("rollback: death found");
     roll_back(store_, true);
     store_.allocator().recount();
+    crash_point("rollback: pages counted");
     repair_pending.store(0, std::memory_order_release);
+    crash_point("rollback: death settled");
   } catch (...) {
     release();
     throw;

@@ -1,10 +1,14 @@
 // Processes that write and read one database and are killed, stopped and overtaken at every step of
 // what they do, while all that they see is compared with what was promised.
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -14,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/test_points.h"
+#include "storm/points_of.h"
 #include "storm/worker.h"
 #include "support/random.h"
 #include "support/scratch.h"
@@ -21,156 +26,355 @@
 namespace quire::storm {
 namespace {
 
-constexpr unsigned kHangSeconds = 60;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kHangSeconds{120};
+constexpr std::chrono::milliseconds kTick{2};
+constexpr std::uint64_t kManyCommits = 500;
+constexpr std::uint64_t kExtraTimes = 2;  // how much longer to go on for points where nobody died
 
 struct StormOptions {
-  std::uint64_t kills = 3000;
+  std::uint64_t kills = 10'000;
+  std::uint64_t season_kills = 400;
   std::uint64_t seconds = 0;  // 0: no limit
   std::uint64_t seed = 1;
-  unsigned writers = 4;
+  unsigned writers = 3;
   unsigned readers = 4;
+  std::string sources;
 };
 
+struct Child {
+  Orders orders;
+  Clock::time_point started;
+};
+
+// A database file of its own for a part of the storm, and the processes that use it.
 class Storm {
  public:
   explicit Storm(const StormOptions& options)
-      : options_(options),
-        random_(options.seed),
-        file_(directory_.file("db")),
-        world_(*make_world()) {}
+      : options_(options), random_(options.seed), start_(Clock::now()) {
+    // The children of children that die are ours to wait for.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    sigset_t child_ends;
+    sigemptyset(&child_ends);
+    sigaddset(&child_ends, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &child_ends, nullptr);
+  }
 
   int run() {
-    prepare(file_);
-    const auto start = std::chrono::steady_clock::now();
-    while (!is_over(start)) {
-      fill_ranks();
-      wait_for_one();
-      if (random_.one_in(60)) let_all_go();
-      if (random_.one_in(60)) kill_all();
-      if (random_.one_in(40)) kill_any();
+    while (!is_over()) run_season();
+    const std::vector<std::string> spared = spared_points();
+    if (!has_failed() && options_.seconds == 0 && !spared.empty()) {
+      world_->fail("nobody was ever killed at " + std::to_string(spared.size()) +
+                   " crash points, the first one is: " + spared.front());
     }
-    let_all_go();
-    if (world_.has_failed.load() == 0) judge_end();
-    report();
-    return world_.has_failed.load() == 0 ? 0 : 1;
+    report(spared);
+    return has_failed() ? 1 : 0;
   }
 
  private:
-  bool is_over(std::chrono::steady_clock::time_point start) const {
-    const auto spent = std::chrono::steady_clock::now() - start;
-    return world_.has_failed.load() != 0 || killed_ >= options_.kills ||
-           (options_.seconds != 0 && spent >= std::chrono::seconds(options_.seconds));
+  bool has_failed() const { return world_->has_failed.load() != 0; }
+
+  bool is_over() const {
+    if (has_failed()) return true;
+    if (options_.seconds != 0 && Clock::now() - start_ >= std::chrono::seconds(options_.seconds)) {
+      return true;
+    }
+    if (killed_ < options_.kills) return false;
+    return killed_ >= options_.kills * kExtraTimes || spared_points().empty();
+  }
+
+  void run_season() {
+    const test::ScratchDirectory directory;
+    file_ = directory.file("db");
+    ledger_ = std::make_unique<Shared<Ledger>>();
+    prepare(**ledger_, file_);
+    has_slow_reader_ = false;
+    const std::uint64_t season_ends = killed_ + options_.season_kills;
+    while (!is_over() && killed_ < season_ends && !(*ledger_)->is_nearly_full()) {
+      fill_ranks();
+      wait_a_tick();
+    }
+    let_all_go();
+    if (!has_failed()) judge_end();
   }
 
   void fill_ranks() {
     std::map<Role, unsigned> alive;
-    for (const auto& [pid, role] : children_) ++alive[role];
+    for (const auto& [pid, child] : children_) ++alive[child.orders.fate.role];
     for (; alive[Role::writer] < options_.writers; ++alive[Role::writer]) start(Role::writer);
     for (; alive[Role::reader] < options_.readers; ++alive[Role::reader]) start(Role::reader);
-    if (alive[Role::checker] == 0 && random_.one_in(8)) start(Role::checker);
+    if (alive[Role::checker] == 0 && random_.one_in(60)) start(Role::checker);
   }
 
   void start(Role role) {
     Orders orders;
-    orders.role = role;
-    orders.seed = random_.next();
-    orders.work_count = role == Role::checker ? 1 : random_.one_in(4) ? 40 : random_.between(1, 8);
-    const std::uint64_t known = std::min<std::uint64_t>(world_.point_count.load(), kPointsMax);
-    if (known > 0 && random_.one_in(2)) {
-      orders.slow_at = world_.points[random_.below(known)].name.data();
-    }
-    if (known > 0 && !random_.one_in(8)) {
-      orders.kill_at = least_killed(known);
-      orders.kill_on_visit = random_.one_in(2) ? 1 : random_.between(1, 30);
-    }
+    orders.work_count = role == Role::checker ? 1 : random_.one_in(8) ? 30 : random_.between(1, 8);
+    orders.is_read_only = role == Role::reader && random_.one_in(3);
+    orders.fate = role == Role::reader && !std::exchange(has_slow_reader_, true)
+                      ? slow_reader()
+                      : choose_fate(role);
     const pid_t pid = ::fork();
     if (pid == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      work(world_, file_, orders);
+      sigset_t nothing;
+      sigemptyset(&nothing);
+      ::sigprocmask(SIG_SETMASK, &nothing, nullptr);
+      work(*world_, **ledger_, file_, orders);
     }
-    children_[pid] = role;
+    children_[pid] = {orders, Clock::now()};
+    ++started_[static_cast<std::size_t>(role)];
   }
 
-  // Of a few crash points the one with the fewest kills: all get their share.
-  const char* least_killed(std::uint64_t known) {
-    const Point* chosen = &world_.points[random_.below(known)];
-    for (int tries = 0; tries < 2; ++tries) {
-      const Point& other = world_.points[random_.below(known)];
-      if (other.kills.load() < chosen->kills.load()) chosen = &other;
-    }
-    return chosen->name.data();
+  // Once in a season: while it stands still, more pages are freed than there are places to note
+  // them.
+  Fate slow_reader() {
+    Fate fate;
+    fate.ends_at = "snapshot: registered";
+    fate.only_stands_still = true;
+    fate.commits_to_see = kManyCommits;
+    return fate;
   }
 
-  void wait_for_one() {
+  Fate choose_fate(Role role) {
+    Fate fate;
+    fate.role = role;
+    fate.seed = random_.next();
+    if (const Point* slow = choose_point(role); slow != nullptr && random_.one_in(4)) {
+      fate.slow_at = slow->name.data();
+    }
+    if (random_.one_in(12)) return fate;
+    if (random_.one_in(8)) {
+      fate.dies_after_micros = random_.between(1, 20'000);
+      return fate;
+    }
+    fate.only_stands_still = random_.one_in(16);
+    const Point* end = choose_point(role);
+    if (end == nullptr) return fate;
+    fate.ends_at = end->name.data();
+    const std::size_t index = static_cast<std::size_t>(role);
+    const std::uint64_t usual =
+        end->reached[index].load() / std::max<std::uint64_t>(started_[index], 1);
+    fate.ends_on_visit =
+        random_.one_in(2) ? 1 : random_.between(1, std::min<std::uint64_t>(1 + usual, 30));
+    return fate;
+  }
+
+  // One of the crash points that this role has reached: mostly any, else one of those where the
+  // fewest have died, so that all get their share. Null: none is known.
+  const Point* choose_point(Role role) {
+    const std::uint64_t known = std::min<std::uint64_t>(world_->point_count.load(), kPointsMax);
+    const std::uint64_t fewest_wanted = random_.one_in(4) ? 1 : 0;
+    std::uint64_t fewest = ~std::uint64_t{0};
+    std::vector<const Point*> choice;
+    for (std::uint64_t index = 0; index < known; ++index) {
+      const Point& point = world_->points[index];
+      if (point.reached[static_cast<std::size_t>(role)].load() == 0) continue;
+      const std::uint64_t kills = point.kills.load() * fewest_wanted;
+      if (kills < fewest) choice.clear();
+      fewest = std::min(fewest, kills);
+      if (kills == fewest) choice.push_back(&point);
+    }
+    return choice.empty() ? nullptr : choice[random_.below(choice.size())];
+  }
+
+  // Until a child ends or stands still, or a moment has passed.
+  void wait_a_tick() {
+    sigset_t child_ends;
+    sigemptyset(&child_ends);
+    sigaddset(&child_ends, SIGCHLD);
+    const timespec limit{0, std::chrono::nanoseconds(kTick).count()};
+    ::sigtimedwait(&child_ends, nullptr, &limit);
     int status = 0;
-    ::alarm(kHangSeconds);
-    const pid_t pid = ::waitpid(-1, &status, 0);
-    ::alarm(0);
-    if (pid < 0) return;
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+      if (WIFSTOPPED(status)) continue;
+      const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+      note_end(pid, status);
+      if (was_killed) trouble_others();
+    }
+    let_stopped_go_on();
+    look_for_hangs();
+  }
+
+  void note_end(pid_t pid, int status) {
     children_.erase(pid);
+    stopped_.erase(pid);
+    auto mine = static_cast<std::uint32_t>(pid);
+    world_->held.pid.compare_exchange_strong(mine, 0);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
       ++killed_;
-    } else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-      std::uint32_t nobody = 0;
-      if (world_.has_failed.compare_exchange_strong(nobody, 1)) {
-        std::snprintf(world_.failure.data(), world_.failure.size(), "a process ended by signal %d",
-                      WTERMSIG(status));
-      }
+    } else if (WIFSIGNALED(status)) {
+      world_->fail("a process ended by signal " + std::to_string(WTERMSIG(status)));
+    } else if (WEXITSTATUS(status) != 0) {
+      world_->fail("a process ended with exit code " + std::to_string(WEXITSTATUS(status)));
     }
+  }
+
+  void trouble_others() {
+    const bool may_end_all =
+        world_->held.commits_wanted.load() == 0;  // else somebody waits for them
+    if (random_.one_in(100) && may_end_all) let_all_go();
+    if (random_.one_in(50) && may_end_all) kill_all();
+    if (random_.one_in(20)) kill_any();
+    if (random_.one_in(8)) stop_any();
+  }
+
+  // 0: nobody.
+  pid_t any_child() {
+    if (children_.empty()) return 0;
+    auto chosen = children_.begin();
+    std::advance(chosen, static_cast<std::ptrdiff_t>(random_.below(children_.size())));
+    const bool is_held = chosen->first == static_cast<pid_t>(world_->held.pid.load());
+    return is_held ? 0 : chosen->first;  // it has its own end
+  }
+
+  void kill_any() {
+    if (const pid_t pid = any_child(); pid != 0) ::kill(pid, SIGKILL);
+  }
+
+  // For a while, wherever it is.
+  void stop_any() {
+    const pid_t pid = any_child();
+    if (pid == 0) return;
+    ::kill(pid, SIGSTOP);
+    ++stops_;
+    stopped_[pid] =
+        Clock::now() + std::chrono::milliseconds(random_.one_in(8) ? random_.between(100, 250)
+                                                                   : random_.between(1, 20));
+  }
+
+  void let_stopped_go_on() {
+    for (auto stopped = stopped_.begin(); stopped != stopped_.end();) {
+      const bool is_due = stopped->second <= Clock::now();
+      if (is_due) ::kill(stopped->first, SIGCONT);
+      stopped = is_due ? stopped_.erase(stopped) : std::next(stopped);
+    }
+    Held& held = world_->held;
+    const auto pid = static_cast<pid_t>(held.pid.load());
+    if (pid == 0 || held.snapshots_wanted.load() == 0 ||
+        world_->snapshots.load() < held.snapshots_wanted.load() ||
+        world_->full_commits.load() < held.commits_wanted.load()) {
+      return;
+    }
+    release_held(random_.one_in(4) ? SIGKILL : SIGCONT);
+  }
+
+  void release_held(int signal) {
+    Held& held = world_->held;
+    const auto pid = static_cast<pid_t>(held.pid.load());
+    held.snapshots_wanted.store(0);
+    held.commits_wanted.store(0);
+    if (pid != 0) ::kill(pid, signal);
+    held.pid.store(0);
   }
 
   // The last one closes the file, or recovery has to.
   void let_all_go() {
-    while (!children_.empty()) wait_for_one();
+    for (const auto& [pid, due] : stopped_) ::kill(pid, SIGCONT);
+    stopped_.clear();
+    while (!children_.empty()) {
+      release_held(SIGCONT);
+      if (has_failed()) {
+        for (const auto& [pid, child] : children_) ::kill(pid, SIGKILL);
+      }
+      wait_for_one();
+      look_for_hangs();
+    }
+    for (int status = 0; ::waitpid(-1, &status, 0) > 0;) {
+    }
   }
 
-  void kill_any() {
-    auto victim = children_.begin();
-    if (victim == children_.end()) return;
-    std::advance(victim, static_cast<std::ptrdiff_t>(random_.below(children_.size())));
-    ::kill(victim->first, SIGKILL);
+  void wait_for_one() {
+    sigset_t child_ends;
+    sigemptyset(&child_ends);
+    sigaddset(&child_ends, SIGCHLD);
+    const timespec limit{0, std::chrono::nanoseconds(kTick).count()};
+    ::sigtimedwait(&child_ends, nullptr, &limit);
+    int status = 0;
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) note_end(pid, status);
   }
 
   // Whoever comes next recovers.
   void kill_all() {
-    for (const auto& [pid, role] : children_) ::kill(pid, SIGKILL);
+    for (const auto& [pid, child] : children_) ::kill(pid, SIGKILL);
     let_all_go();
+  }
+
+  void look_for_hangs() {
+    for (const auto& [pid, child] : children_) {
+      if (Clock::now() - child.started < kHangSeconds) continue;
+      const char* held_at = world_->held.point.load();
+      world_->fail(world_->held.pid.load() != 0
+                       ? "nobody goes on while a process stands still at " + std::string(held_at)
+                       : "a process of role " +
+                             std::to_string(static_cast<int>(child.orders.fate.role)) + " hangs");
+    }
   }
 
   void judge_end() {
     try {
-      judge(world_, file_);
+      judge(*world_, **ledger_, file_);
     } catch (const std::exception& error) {
-      world_.has_failed.store(1);
-      std::snprintf(world_.failure.data(), world_.failure.size(), "%s", error.what());
+      world_->fail(error.what());
     }
   }
 
-  void report() const {
-    const std::uint64_t known = std::min<std::uint64_t>(world_.point_count.load(), kPointsMax);
-    std::uint64_t fewest = ~std::uint64_t{0};
-    for (std::uint64_t index = 0; index < known; ++index) {
-      const Point& point = world_.points[index];
-      fewest = std::min(fewest, point.kills.load());
-      std::printf("  %8llu times %6llu kills  %s\n",
-                  static_cast<unsigned long long>(point.reached.load()),
-                  static_cast<unsigned long long>(point.kills.load()), point.name.data());
+  // Crash points in the sources at which nobody was killed yet.
+  std::vector<std::string> spared_points() const {
+    std::vector<std::string> spared;
+    if (options_.sources.empty()) return spared;
+    for (const std::string& name : points_) {
+      if (world_->point(name)->kills.load() == 0) spared.push_back(name);
     }
-    std::cout << killed_ << " kills at " << known << " crash points, " << world_.commits.load()
-              << " commits, " << world_.snapshots.load() << " snapshots, " << world_.checks.load()
-              << " checks of the whole file\n";
-    if (world_.has_failed.load() != 0) {
-      std::cout << "FAILED: " << world_.failure.data() << "\n  seed " << options_.seed << std::endl;
+    return spared;
+  }
+
+  void report(const std::vector<std::string>& spared) const {
+    const std::uint64_t known = std::min<std::uint64_t>(world_->point_count.load(), kPointsMax);
+    std::uint64_t nested = 0;
+    std::uint64_t at_points = 0;
+    std::uint64_t held = 0;
+    std::printf("   reached   kills  nested  stops  crash point\n");
+    for (std::uint64_t index = 0; index < known; ++index) {
+      const Point& point = world_->points[index];
+      nested += point.nested_kills.load();
+      at_points += point.kills.load();
+      held += point.stops.load();
+      std::printf("%10llu %7llu %7llu %6llu  %s\n",
+                  static_cast<unsigned long long>(point.reached_by_all()),
+                  static_cast<unsigned long long>(point.kills.load()),
+                  static_cast<unsigned long long>(point.nested_kills.load()),
+                  static_cast<unsigned long long>(point.stops.load()), point.name.data());
+    }
+    const auto spent = std::chrono::duration<double>(Clock::now() - start_).count();
+    std::cout << killed_ + world_->forked_kills.load() << " kills in " << spent
+              << " s: " << at_points << " at " << known << " crash points, " << nested
+              << " of them of processes that were clearing up after another\n"
+              << stops_ << " stops at any instruction, " << held << " until others had gone on\n"
+              << "inside transactions " << world_->thread_ends.load() << " ends of threads, "
+              << world_->forks.load() << " forks, " << world_->execs.load() << " execs\n"
+              << world_->commits.load() << " commits, " << world_->snapshots.load()
+              << " snapshots, " << world_->checks.load() << " checks of the whole file\n";
+    for (const std::string& name : spared) std::cout << "nobody was killed at \"" << name << "\"\n";
+    if (has_failed()) {
+      std::cout << "FAILED: " << world_->failure.data() << "\n  seed " << options_.seed
+                << std::endl;
     }
   }
 
   StormOptions options_;
   test::Random random_;
-  test::ScratchDirectory directory_;
+  Clock::time_point start_;
+  std::vector<std::string> points_ = points_of(options_.sources);
+  Shared<World> world_;
+  std::unique_ptr<Shared<Ledger>> ledger_;
   std::filesystem::path file_;
-  World& world_;
-  std::map<pid_t, Role> children_;
+  std::map<pid_t, Child> children_;
+  std::map<pid_t, Clock::time_point> stopped_;  // until when
+  std::array<std::uint64_t, kRoleCount> started_{};
+  bool has_slow_reader_ = false;
   std::uint64_t killed_ = 0;
+  std::uint64_t stops_ = 0;
 };
 
 }  // namespace
@@ -180,14 +384,23 @@ int main(int argc, char** argv) {
   using namespace quire;
   storm::StormOptions options;
   std::string sabotage;
+  std::string looked_at;
   CLI::App app{"Kills processes at every step of what they do with one database.", "storm"};
   app.add_option("--kills", options.kills, "Processes to kill")->capture_default_str();
+  app.add_option("--season", options.season_kills, "Kills after which a new file is begun")
+      ->capture_default_str();
   app.add_option("--seconds", options.seconds, "Stop after this time, however many were killed");
   app.add_option("--seed", options.seed, "Of all that is random")->capture_default_str();
-  app.add_option("--writers", options.writers, "Writing processes at a time");
-  app.add_option("--readers", options.readers, "Reading processes at a time");
+  app.add_option("--writers", options.writers, "Writing processes at a time")
+      ->capture_default_str();
+  app.add_option("--readers", options.readers, "Reading processes at a time")
+      ->capture_default_str();
+  app.add_option("--sources", options.sources,
+                 "Fail unless somebody died at every crash point there");
   app.add_option("--sabotage", sabotage, "Builds a mistake in (base/test_points.h)");
+  app.add_option("--look", looked_at, "Only look at this database file");
   CLI11_PARSE(app, argc, argv);
+  if (!looked_at.empty()) return storm::look(looked_at);
   test_points::sabotage = sabotage;
   return storm::Storm(options).run();
 }

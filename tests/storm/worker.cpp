@@ -2,17 +2,23 @@
 
 #include <quire/quire.h>
 
-#include <cstdio>
-#include <cstring>
+#include <cerrno>
+#include <exception>
+#include <iostream>
+#include <optional>
 #include <stdexcept>
 #include <string>
-#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/test_points.h"
-#include "crash/small_file.h"
+#include "storm/contents.h"
 #include "support/random.h"
 
 namespace quire::storm {
@@ -20,59 +26,11 @@ namespace {
 
 using test::Random;
 
-constexpr std::uint64_t kKeys = 40;
-constexpr std::uint64_t kRowsMax = 30;
-constexpr std::size_t kValueBytes[] = {16, 60, 300, 900, 9000, 40'000};
-
-// Says everything about a ledger's state, and is stored with it.
-struct Head {
-  std::uint64_t count = 0;    // transactions so far
-  std::uint64_t attempt = 0;  // number of the attempt that this transaction was
-  std::uint64_t sum = 0;      // of `weight` over all entries of the default table
-};
-
-std::uint64_t weight(std::uint64_t key, std::uint64_t version) {
-  return Random(key * 1'000'003 + version).next();
-}
-
-std::string key_of(std::uint64_t key) { return "key " + std::to_string(100 + key); }
-
-std::string value_of(std::uint64_t version) {
-  std::string value = test::pattern(kValueBytes[version % std::size(kValueBytes)], version);
-  std::memcpy(value.data(), &version, sizeof version);
-  return value;
-}
-
-std::uint64_t version_in(Bytes value) {
-  std::uint64_t version = 0;
-  if (value.size() < sizeof version) throw std::runtime_error("a value is too short");
-  std::memcpy(&version, value.data(), sizeof version);
-  return version;
-}
-
-Head head_in(const TableView& table) {
-  Head head;
-  if (const auto bytes = table.get("head")) std::memcpy(&head, bytes->data(), sizeof head);
-  return head;
-}
-
-void put_head(Table& table, const Head& head) {
-  table.put("head", {reinterpret_cast<const char*>(&head), sizeof head});
-}
-
-void raise(std::atomic<std::uint64_t>& word, std::uint64_t value) {
-  std::uint64_t current = word.load();
-  while (current < value && !word.compare_exchange_weak(current, value)) {
-  }
-}
-
-void require(bool holds, const std::string& what) {
-  if (!holds) throw std::runtime_error(what);
-}
+constexpr std::uint64_t kManySnapshots = 80;
 
 // A state was seen as committed: nobody may ever see another one under its count.
-void require_only_one(World& world, const Head& head) {
-  Attempts& attempts = world.attempts[head.count % kIdsMax];
+void require_only_one(Ledger& ledger, const Head& head) {
+  Attempts& attempts = ledger.attempts[head.count % kIdsMax];
   std::uint64_t seen = 0;
   const std::string count = std::to_string(head.count);
   require(attempts.seen.compare_exchange_strong(seen, head.attempt) || seen == head.attempt,
@@ -81,94 +39,59 @@ void require_only_one(World& world, const Head& head) {
           "state " + count + " is back after a writer had found it undone");
 }
 
-// Everything that a snapshot shows, against its own head.
-void require_whole(const Snapshot& snapshot, const Head& head) {
-  std::uint64_t sum = 0;
-  std::uint64_t entries = 0;
-  const TableView table = snapshot.table();
-  for (std::uint64_t key = 0; key < kKeys; ++key) {
-    const auto value = table.get(key_of(key));
-    if (!value) continue;
-    const std::uint64_t version = version_in(*value);
-    require(*value == value_of(version), "a value is damaged at " + std::to_string(head.count));
-    sum += weight(key, version);
-    ++entries;
+// Everything that a snapshot shows is what the writer of its transaction has published.
+void require_as_published(Ledger& ledger, const Snapshot& snapshot, const Head& head) {
+  const std::uint64_t hash = require_whole(snapshot);
+  const std::string state = "state " + std::to_string(head.count);
+  require(hash == ledger.hash_of_attempt[head.attempt % kIdsMax].load(),
+          state + " is not as its writer has published it");
+  std::uint64_t known = 0;
+  require(ledger.hash_of_txn[snapshot.txn() % kIdsMax].compare_exchange_strong(known, hash) ||
+              known == hash,
+          state + " stands under a transaction that was another one: " +
+              std::to_string(snapshot.txn()));
+}
+
+template <typename Call>
+void require_forked(Call&& call, const char* what) {
+  try {
+    std::forward<Call>(call)();
+  } catch (const Error& error) {
+    require(error.code() == Errc::forked, std::string(what) + " after fork: " + error.what());
+    return;
   }
-  require(sum == head.sum, "entries of different transactions at " + std::to_string(head.count));
-  require(table.size() == entries + 1, "a wrong number of entries");
-  const std::string count = std::to_string(head.count / 8 * 8);
-  for (const auto [key, value] : snapshot.table("rows")) {
-    require(value == count, "rows of different transactions at " + std::to_string(head.count));
-  }
+  throw std::runtime_error(std::string(what) + " does not notice that it was forked");
+}
+
+[[noreturn]] void execute_look(const std::filesystem::path& file) {
+  ::execl("/proc/self/exe", "storm", "--look", file.c_str(), nullptr);
+  throw std::runtime_error("cannot execute itself");
 }
 
 class Worker {
  public:
-  Worker(World& world, const std::filesystem::path& file, const Orders& orders)
-      : world_(world), random_(orders.seed), database_(file), orders_(orders) {}
+  Worker(World& world, Ledger& ledger, const std::filesystem::path& file, const Orders& orders)
+      : world_(world),
+        ledger_(ledger),
+        file_(file),
+        orders_(orders),
+        random_(orders.fate.seed),
+        database_(std::in_place, file, Options{.read_only = orders.is_read_only}) {}
 
   void run() {
     for (std::uint64_t done = 0; done < orders_.work_count; ++done) {
-      if (orders_.role == Role::writer) write();
-      if (orders_.role == Role::reader) read();
-      if (orders_.role == Role::checker) check_all();
-    }
-  }
-
- private:
-  void write() {
-    const std::uint64_t promised = world_.promised.load();
-    Transaction transaction = database_.begin();
-    Table table = transaction.table();
-    Head head = head_in(table);
-    require(head.count >= promised, "a writer finds state " + std::to_string(head.count) +
-                                        " though " + std::to_string(promised) + " was promised");
-    require_only_one(world_, head);
-    Attempts& next = world_.attempts[(head.count + 1) % kIdsMax];
-    // Whoever tried to get there before is dead or has rolled back, and its attempt with it.
-    if (const std::uint64_t lost = next.running.exchange(0); lost != 0) next.undone.store(lost);
-    if (random_.one_in(8)) return;  // rolled back unchanged
-    ++head.count;
-    head.attempt = world_.next_attempt.fetch_add(1) + 1;
-    change(transaction, table, head);
-    if (random_.one_in(8)) return;
-    next.running.store(head.attempt);
-    const Durability durability = random_.one_in(3) ? Durability::relaxed : Durability::full;
-    transaction.commit(durability);
-    next.running.store(0);
-    world_.commits.fetch_add(1, std::memory_order_relaxed);
-    if (durability == Durability::full) raise(world_.promised, head.count);
-    if (random_.one_in(32)) database_.checkpoint();
-  }
-
-  void change(Transaction& transaction, Table& table, Head& head) {
-    const std::uint64_t changes = random_.between(1, 6);
-    for (std::uint64_t change = 0; change < changes; ++change) {
-      const std::uint64_t key = random_.below(kKeys);
-      if (const auto old = table.get(key_of(key))) head.sum -= weight(key, version_in(*old));
-      if (random_.one_in(4)) {
-        table.erase(key_of(key));
-        continue;
-      }
-      const std::uint64_t version = random_.next();
-      table.put(key_of(key), value_of(version));
-      head.sum += weight(key, version);
-    }
-    put_head(table, head);
-    if (head.count % 8 != 0) return;
-    transaction.drop("rows");
-    Table rows = transaction.table("rows");
-    const std::uint64_t row_count = random_.below(kRowsMax);
-    for (std::uint64_t row = 0; row < row_count; ++row) {
-      rows.put(test::big_endian(row), std::to_string(head.count));
+      if (orders_.fate.role == Role::writer) write();
+      if (orders_.fate.role == Role::reader) read();
+      if (orders_.fate.role == Role::checker) check_all();
     }
   }
 
   void read() {
-    const std::uint64_t promised = world_.promised.load();
-    const std::uint64_t seen_count = world_.seen_count.load();
-    const std::uint64_t seen_txn = world_.seen_txn.load();
-    const Snapshot snapshot = database_.snapshot();
+    if (random_.one_in(100)) read_many();
+    const std::uint64_t promised = ledger_.promised.load();
+    const std::uint64_t seen_count = ledger_.seen_count.load();
+    const std::uint64_t seen_txn = ledger_.seen_txn.load();
+    const Snapshot snapshot = database_->snapshot();
     const Head head = head_in(snapshot.table());
     const std::string count = std::to_string(head.count);
     require(head.count >= promised, "a snapshot shows state " + count + " though " +
@@ -176,19 +99,19 @@ class Worker {
     require(
         head.count >= seen_count && snapshot.txn() >= seen_txn,
         "a snapshot shows state " + count + " after " + std::to_string(seen_count) + " was seen");
-    raise(world_.seen_count, head.count);
-    raise(world_.seen_txn, snapshot.txn());
-    require_only_one(world_, head);
-    require_whole(snapshot, head);
+    raise_to(ledger_.seen_count, head.count);
+    raise_to(ledger_.seen_txn, snapshot.txn());
+    require_only_one(ledger_, head);
+    require_as_published(ledger_, snapshot, head);
     if (random_.one_in(4)) {
       ::usleep(static_cast<useconds_t>(random_.below(3000)));
-      require_whole(snapshot, head);
+      require_as_published(ledger_, snapshot, head);
     }
     world_.snapshots.fetch_add(1, std::memory_order_relaxed);
   }
 
   void check_all() {
-    const CheckReport report = check(database_);
+    const CheckReport report = check(*database_);
     if (!report.ok()) {
       const Fault& fault = report.faults.front();
       throw std::runtime_error("check: page " + std::to_string(fault.page) + ": " + fault.reason);
@@ -196,75 +119,209 @@ class Worker {
     world_.checks.fetch_add(1, std::memory_order_relaxed);
   }
 
+  Database& database() noexcept { return *database_; }
+
+ private:
+  // More snapshots at once than the region has slots at first.
+  void read_many() {
+    std::vector<Snapshot> held;
+    for (std::uint64_t count = 0; count < kManySnapshots; ++count) {
+      held.push_back(database_->snapshot());
+    }
+    const std::uint64_t hash = require_whole(held.front());
+    require(held.front().txn() < held.back().txn() || require_whole(held.back()) == hash,
+            "two snapshots of one transaction differ");
+  }
+
+  void write() {
+    if (random_.one_in(40)) end_a_thread();
+    commit_one();
+    note_transaction(false);
+    if (random_.one_in(32)) database_->checkpoint();
+  }
+
+  void commit_one() {
+    const std::uint64_t promised = ledger_.promised.load();
+    Transaction transaction = database_->begin();
+    Head head = head_in(transaction.table());
+    require(head.count >= promised, "a writer finds state " + std::to_string(head.count) +
+                                        " though " + std::to_string(promised) + " was promised");
+    require_only_one(ledger_, head);
+    Attempts& next = ledger_.attempts[(head.count + 1) % kIdsMax];
+    // Whoever tried to get there before is dead or has rolled back, and its attempt with it.
+    if (const std::uint64_t lost = next.running.exchange(0); lost != 0) next.undone.store(lost);
+    if (random_.one_in(8)) return;  // rolled back unchanged
+    ++head.count;
+    head.attempt = ledger_.next_attempt.fetch_add(1) + 1;
+    change(transaction, head, random_);
+    if (random_.one_in(8)) return;
+    const std::uint64_t hash = require_whole(transaction);
+    if (random_.one_in(40)) {
+      fork_inside(transaction);
+      require(require_whole(transaction) == hash, "a transaction is another one after fork");
+    }
+    if (random_.one_in(200)) {
+      world_.execs.fetch_add(1);
+      execute_look(file_);
+    }
+    ledger_.hash_of_attempt[head.attempt % kIdsMax].store(hash);
+    ledger_.hash_of_txn[transaction.txn() % kIdsMax].store(hash);
+    next.running.store(head.attempt);
+    const Durability durability = random_.one_in(3) ? Durability::relaxed : Durability::full;
+    transaction.commit(durability);
+    next.running.store(0);
+    world_.commits.fetch_add(1, std::memory_order_relaxed);
+    if (durability != Durability::full) return;
+    world_.full_commits.fetch_add(1, std::memory_order_relaxed);
+    raise_to(ledger_.promised, head.count);
+  }
+
+  // The transaction outlives the thread that began it, and ends with it.
+  void end_a_thread() {
+    std::optional<Transaction> left;
+    std::exception_ptr failed;
+    std::thread([&] {
+      try {
+        left.emplace(database_->begin());
+        Head head = head_in(left->table());
+        ++head.count;
+        change(*left, head, random_);
+      } catch (...) {
+        failed = std::current_exception();
+      }
+    }).join();
+    if (failed) std::rethrow_exception(failed);
+    world_.thread_ends.fetch_add(1);
+    note_transaction(false);
+  }
+
+  // Whatever the child does, and wherever it dies, the transaction is none of its business.
+  void fork_inside(Transaction& transaction) {
+    world_.forks.fetch_add(1);
+    const pid_t parent = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0) throw std::runtime_error("cannot fork");
+    if (pid == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != parent) ::_exit(0);
+      never_stand_still();
+      ::_exit(succeeds([&] { live_as_child(transaction); }) ? 0 : 1);
+    }
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+      world_.forked_kills.fetch_add(1);
+    } else {
+      require(status == 0, "a child that was forked inside a transaction has failed");
+    }
+  }
+
+  void live_as_child(Transaction& transaction) {
+    require_forked([&] { database_->snapshot(); }, "a database");
+    require_forked([&] { transaction.table(); }, "a transaction");
+    if (random_.one_in(3)) {
+      transaction.rollback();
+      database_.reset();
+      return;
+    }
+    if (random_.one_in(4)) execute_look(file_);
+    Orders orders = orders_;
+    orders.fate.role = Role::reader;
+    Worker anew(world_, ledger_, file_, orders);
+    anew.read();
+    if (random_.one_in(2)) database_.reset();
+    anew.read();
+  }
+
+  template <typename Body>
+  bool succeeds(Body&& body) noexcept {
+    try {
+      body();
+      return true;
+    } catch (const std::exception& error) {
+      world_.fail(error.what());
+      return false;
+    }
+  }
+
   World& world_;
-  Random random_;
-  Database database_;
+  Ledger& ledger_;
+  std::filesystem::path file_;
   Orders orders_;
+  Random random_;
+  std::optional<Database> database_;
 };
-
-World* the_world = nullptr;
-Orders the_orders;
-Random the_pauses{0};
-
-// A killed process stops at a crash point for ever; another one now and then for a moment, so that
-// others overtake it there, and rarely for longer than anybody waits for it.
-void reached(const char* name, std::uint64_t, std::uint64_t) {
-  Point* point = the_world->point(name);
-  if (point != nullptr) point->reached.fetch_add(1, std::memory_order_relaxed);
-  if (the_orders.kill_at != nullptr && std::string_view{name} == the_orders.kill_at &&
-      --the_orders.kill_on_visit == 0) {
-    if (point != nullptr) point->kills.fetch_add(1);
-    ::kill(::getpid(), SIGKILL);
-  }
-  if (the_orders.slow_at != nullptr && std::string_view{name} == the_orders.slow_at) {
-    ::usleep(static_cast<useconds_t>(the_pauses.below(4000)));
-  }
-  if (the_pauses.one_in(64)) ::usleep(static_cast<useconds_t>(the_pauses.below(1500)));
-  if (the_pauses.one_in(20'000)) ::usleep(150'000);
-}
 
 }  // namespace
 
-void work(World& world, const std::filesystem::path& file, const Orders& orders) {
-  the_world = &world;
-  the_orders = orders;
-  the_pauses = Random(orders.seed + 1);
-  test_points::reached = reached;
+void work(World& world, Ledger& ledger, const std::filesystem::path& file, const Orders& orders) {
+  meet(world, orders.fate);
   int code = 0;
   try {
-    Worker(world, file, orders).run();
+    Worker(world, ledger, file, orders).run();
   } catch (const std::exception& error) {
     code = 1;
-    std::uint32_t nobody = 0;
-    if (world.has_failed.compare_exchange_strong(nobody, 1)) {
-      std::snprintf(world.failure.data(), world.failure.size(), "%s", error.what());
-    }
+    world.fail(error.what());
   }
-  test_points::reached = nullptr;
+  meet_nothing_more();
   ::_exit(code);
 }
 
-void prepare(const std::filesystem::path& file) {
-  std::FILE* out = std::fopen(file.c_str(), "wb");
-  if (out == nullptr) throw std::runtime_error("cannot create " + file.string());
-  for (const crash::Page& page : crash::small_file(1)) {
-    std::fwrite(page.data(), page.size(), 1, out);
-  }
-  std::fclose(out);
-  Database database{file};
-  database.write([](Transaction& transaction) {
-    Table table = transaction.table();
-    put_head(table, {});
-  });
+void prepare(Ledger& ledger, const std::filesystem::path& file) {
+  make_first_state(file);
+  const Database database{file};
+  ledger.hash_of_attempt[0].store(require_whole(database.snapshot()));
 }
 
-void judge(World& world, const std::filesystem::path& file) {
-  Orders orders;
-  orders.role = Role::checker;
-  orders.work_count = 1;
-  Worker(world, file, orders).run();
-  orders.role = Role::reader;
-  Worker(world, file, orders).run();
+// What the dead have left is given back: a quarter of all pages can be filled without a larger
+// file.
+void require_pages_come_back(Database& database) {
+  database.write([](Transaction& transaction) {
+    for (const std::string& name : transaction.tables()) transaction.drop(name);
+    transaction.table().clear();
+  });
+  database.checkpoint();
+  const Statistics before = stat(database);
+  const std::uint64_t pages = before.free_pages + before.pending_pages;
+  database.write([&](Transaction& transaction) {
+    constexpr std::size_t kThirdOfAPage = 1200;
+    Table table = transaction.table();
+    for (std::uint64_t entry = 0; entry < pages / 4 * 3; ++entry) {
+      table.put(test::big_endian(entry), test::pattern(kThirdOfAPage, entry));
+    }
+  });
+  require(stat(database).file_bytes == before.file_bytes, "pages that nobody gets back");
+}
+
+void judge(World& world, Ledger& ledger, const std::filesystem::path& file) {
+  Worker worker(world, ledger, file, {});
+  worker.check_all();
+  worker.read();
+  Database& database = worker.database();
+  database.checkpoint();
+  worker.check_all();
+  require(stat(database).process_count == 1, "processes are still counted that are gone");
+  require(readers(database).empty(), "a reader is left that is gone");
+  require_pages_come_back(database);
+  worker.check_all();
+}
+
+int look(const std::filesystem::path& file) {
+  try {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+      require(!target.starts_with(file.string()), "a descriptor has outlived exec: " + target);
+    }
+    const Database database{file};
+    static_cast<void>(require_whole(database.snapshot()));
+    return 0;
+  } catch (const std::exception& error) {
+    std::cout << "FAILED: a program that was executed inside a transaction: " << error.what()
+              << std::endl;
+    return 1;
+  }
 }
 
 }  // namespace quire::storm

@@ -1,34 +1,36 @@
-// One process of a storm: writes or reads until its work is done or a crash point kills it.
+// One process of a storm: writes or reads until its work is done or its fate ends it.
 //
-// Threads: one per process.
+// Threads: one at a time in the process.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 
+#include "storm/fate.h"
 #include "storm/world.h"
 
 namespace quire::storm {
 
-enum class Role : std::uint8_t { writer, reader, checker };
-
 struct Orders {
-  Role role = Role::reader;
-  std::uint64_t seed = 0;
-  std::uint64_t work_count = 0;     // transactions, snapshots or checks
-  const char* slow_at = nullptr;    // crash point at which it pauses each time; null: none
-  const char* kill_at = nullptr;    // crash point; null: none
-  std::uint64_t kill_on_visit = 0;  // 1: the first time that it is reached
+  Fate fate;
+  std::uint64_t work_count = 0;  // transactions, snapshots or checks
+  bool is_read_only = false;
 };
 
 // Carries the orders out in this process, which ends with it: exit code 0, or 1 after noting in the
 // world what is not as promised.
-[[noreturn]] void work(World& world, const std::filesystem::path& file, const Orders& orders);
+[[noreturn]] void work(World& world, Ledger& ledger, const std::filesystem::path& file,
+                       const Orders& orders);
 
-// What a ledger holds before its first transaction.
-void prepare(const std::filesystem::path& file);
+// Makes the file with its first state, and promises that.
+void prepare(Ledger& ledger, const std::filesystem::path& file);
 
-// Opens the file and judges it when all processes are gone; throws what is not as promised.
-void judge(World& world, const std::filesystem::path& file);
+// Opens the file when all processes are gone, and throws what is not as promised: faults, pages
+// that nobody owns, processes or readers that are still counted.
+void judge(World& world, Ledger& ledger, const std::filesystem::path& file);
+
+// The program that a process executes in the middle of its transaction: looks at the file as any
+// other program would. Exit code.
+int look(const std::filesystem::path& file);
 
 }  // namespace quire::storm

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
-#include <stdexcept>
-
-#include <sys/mman.h>
 
 namespace quire::storm {
 
 Point* World::point(std::string_view name) noexcept {
-  const std::uint64_t known = point_count.load(std::memory_order_acquire);
+  const std::uint64_t known =
+      std::min<std::uint64_t>(point_count.load(std::memory_order_acquire), kPointsMax);
   for (std::uint64_t index = 0; index < known; ++index) {
     if (name == points[index].name.data()) return &points[index];
   }
@@ -25,11 +22,10 @@ Point* World::point(std::string_view name) noexcept {
   return &point;
 }
 
-World* make_world() {
-  void* memory = ::mmap(nullptr, sizeof(World), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::runtime_error("no memory for the storm's world");
-  return static_cast<World*>(memory);  // zero bytes are its first state
+void World::fail(std::string_view what) noexcept {
+  std::uint32_t nobody = 0;
+  if (!has_failed.compare_exchange_strong(nobody, 1)) return;
+  std::memcpy(failure.data(), what.data(), std::min(what.size(), failure.size() - 1));
 }
 
 }  // namespace quire::storm

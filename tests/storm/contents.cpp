@@ -1,0 +1,120 @@
+#include "storm/contents.h"
+
+#include <cstdio>
+#include <cstring>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "crash/small_file.h"
+#include "format/checksum.h"
+
+namespace quire::storm {
+namespace {
+
+using test::Random;
+
+constexpr std::uint64_t kKeys = 40;
+constexpr std::uint64_t kRowsMax = 30;
+constexpr std::uint64_t kRowsEvery = 8;
+constexpr std::size_t kValueBytes[] = {16, 60, 300, 900, 9000, 40'000};
+constexpr std::size_t kHugeBytes = 1 << 20;  // makes the file grow
+constexpr std::uint64_t kHugeEvery = 400;
+
+std::string key_of(std::uint64_t key) { return "key " + std::to_string(100 + key); }
+
+std::uint64_t hash(Bytes bytes, std::uint64_t seed) {
+  return format::checksum(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size(), seed);
+}
+
+// Of an entry in the sum over its table: any order gives the same sum.
+std::uint64_t weight(Bytes key, Bytes value) { return hash(value, hash(key, 1)); }
+
+void put_head(Table& table, const Head& head) {
+  table.put("head", {reinterpret_cast<const char*>(&head), sizeof head});
+}
+
+template <typename Source>
+std::uint64_t require_whole_in(Source& source) {
+  const TableView table = source.table();
+  const Head head = head_in(table);
+  const std::string at = " at state " + std::to_string(head.count);
+  std::uint64_t sum = 0;
+  std::uint64_t all = 0;
+  std::uint64_t entry_count = 0;
+  for (const auto [key, value] : table) {
+    all = hash(value, hash(key, all));
+    ++entry_count;
+    if (key != "head") sum += weight(key, value);
+  }
+  require(sum == head.sum, "entries of different transactions" + at);
+  require(table.size() == entry_count, "a wrong number of entries" + at);
+  const std::string made = std::to_string(head.count / kRowsEvery * kRowsEvery);
+  for (const std::string& name : source.tables()) {
+    all = hash(name, all);
+    for (const auto [key, value] : source.table(name)) {
+      require(value == made, "rows of different transactions" + at);
+      all = hash(value, hash(key, all));
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+void require(bool holds, const std::string& what) {
+  if (!holds) throw std::runtime_error(what);
+}
+
+Head head_in(const TableView& table) {
+  Head head;
+  const auto bytes = table.get("head");
+  if (bytes && bytes->size() == sizeof head) std::memcpy(&head, bytes->data(), sizeof head);
+  return head;
+}
+
+void change(Transaction& transaction, Head& head, Random& random) {
+  Table table = transaction.table();
+  const std::uint64_t changes = random.between(1, 6);
+  for (std::uint64_t change = 0; change < changes; ++change) {
+    const std::string key = key_of(random.below(kKeys));
+    if (const auto old = table.get(key)) head.sum -= weight(key, *old);
+    if (random.one_in(4)) {
+      table.erase(key);
+      continue;
+    }
+    const std::size_t bytes =
+        random.one_in(kHugeEvery) ? kHugeBytes : kValueBytes[random.below(std::size(kValueBytes))];
+    const std::string value = test::pattern(bytes, random.next());
+    table.put(key, value);
+    head.sum += weight(key, value);
+  }
+  put_head(table, head);
+  if (head.count % kRowsEvery != 0) return;
+  transaction.drop("rows");
+  Table rows = transaction.table("rows");
+  const std::uint64_t row_count = random.below(kRowsMax);
+  for (std::uint64_t row = 0; row < row_count; ++row) {
+    rows.put(test::big_endian(row), std::to_string(head.count));
+  }
+}
+
+std::uint64_t require_whole(const Snapshot& snapshot) { return require_whole_in(snapshot); }
+std::uint64_t require_whole(Transaction& transaction) { return require_whole_in(transaction); }
+
+void make_first_state(const std::filesystem::path& file) {
+  std::FILE* out = std::fopen(file.c_str(), "wb");
+  if (out == nullptr) throw std::runtime_error("cannot create " + file.string());
+  for (const crash::Page& page : crash::small_file(1)) {
+    std::fwrite(page.data(), page.size(), 1, out);
+  }
+  std::fclose(out);
+  Database database{file};
+  database.write([](Transaction& transaction) {
+    Table table = transaction.table();
+    put_head(table, {});
+  });
+}
+
+}  // namespace quire::storm
