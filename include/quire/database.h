@@ -5,6 +5,7 @@
 #include <quire/options.h>
 #include <quire/transaction.h>
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
@@ -50,6 +51,11 @@ class QUIRE_API Database {
   // the same tick may still go into the old file; renaming the file stops nobody.
   Transaction begin();
 
+  // The same, waiting no longer than `timeout`. Throws Errc::busy then, naming the process and
+  // thread that writes, for how long it has done so, and whether it is stopped. Asks every 2 ms at
+  // most: who waits without a timeout comes first.
+  Transaction begin(std::chrono::nanoseconds timeout);
+
   // Nothing when another writer is at work.
   std::optional<Transaction> try_begin();
 
@@ -73,6 +79,14 @@ class QUIRE_API Database {
   std::optional<std::string> get(Bytes key) const;
   void put(Bytes key, Bytes value);
   bool erase(Bytes key);
+
+  // Waits until there is a commit newer than `after` (a Snapshot::txn(), or what this function has
+  // returned) for readers to see, of whatever process, and returns the newest one's number: several
+  // may have come at once. Nothing when none came within `timeout`. Throws Errc::poisoned when none
+  // can come any more. Costs committers nothing while nobody waits.
+  std::optional<std::uint64_t> wait_for_commit(
+      std::uint64_t after,
+      std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max()) const;
 
   // Makes every commit that has returned durable, relaxed ones too. Throws Errc::poisoned.
   void sync();

@@ -4,6 +4,7 @@
 #include "db/handles.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
+#include "txn/watch.h"
 
 namespace quire {
 namespace {
@@ -21,6 +22,11 @@ detail::Handle& require_writable(const std::shared_ptr<detail::Handle>& handle) 
     throw Error(Errc::read_only, writable.store->name() + ": opened read-only");
   }
   return writable;
+}
+
+Transaction begin_with(const detail::Handle& handle, std::unique_ptr<txn::WriterHold> hold) {
+  return detail::Access::make(
+      std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
 }
 
 }  // namespace
@@ -46,9 +52,14 @@ Snapshot Database::snapshot() const {
 Transaction Database::begin() {
   const detail::Handle& handle = require_writable(handle_);
   return detail::readable(handle.store.get(), [&] {
-    auto hold = std::make_unique<txn::WriterHold>(*handle.store);
-    return detail::Access::make(
-        std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
+    return begin_with(handle, std::make_unique<txn::WriterHold>(*handle.store));
+  });
+}
+
+Transaction Database::begin(std::chrono::nanoseconds timeout) {
+  const detail::Handle& handle = require_writable(handle_);
+  return detail::readable(handle.store.get(), [&] {
+    return begin_with(handle, std::make_unique<txn::WriterHold>(*handle.store, timeout));
   });
 }
 
@@ -57,8 +68,17 @@ std::optional<Transaction> Database::try_begin() {
   return detail::readable(handle.store.get(), [&]() -> std::optional<Transaction> {
     auto hold = std::make_unique<txn::WriterHold>(*handle.store, std::try_to_lock);
     if (!hold->holds()) return std::nullopt;
-    return detail::Access::make(
-        std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
+    return begin_with(handle, std::move(hold));
+  });
+}
+
+std::optional<std::uint64_t> Database::wait_for_commit(std::uint64_t after,
+                                                       std::chrono::nanoseconds timeout) const {
+  const detail::Handle& handle = require(handle_);
+  return detail::readable(handle.store.get(), [&]() -> std::optional<std::uint64_t> {
+    const auto newest = txn::wait_for_commit(*handle.store, TxnId{after}, timeout);
+    if (!newest) return std::nullopt;
+    return newest->value;
   });
 }
 

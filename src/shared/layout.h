@@ -13,6 +13,8 @@
 
 #include <pthread.h>
 
+#include "shared/event.h"
+
 namespace quire::shared {
 
 inline constexpr std::uint64_t kRegionMagic = 0x006b636f6c2d7571;  // "qu-lock", as stored
@@ -72,13 +74,18 @@ struct Control {
   std::atomic<std::uint32_t> poisoned;  // 1: a flush failed (rule 6); outlives the last close
   std::atomic<std::uint32_t>
       poisoned_before;  // 1: so it was in an earlier life and no recovery has ended since
-  std::atomic<std::uint32_t> closing;                  // processes that are trying to be the last
-  alignas(64) std::atomic<std::uint64_t> visible;      // V
-  alignas(64) std::atomic<std::uint64_t> published;    // P
-  alignas(64) std::atomic<std::uint64_t> durable;      // D, an LSN
-  alignas(64) std::atomic<std::uint32_t> flush_event;  // futex word, bumped by every flush
+  std::atomic<std::uint32_t> closing;                // processes that are trying to be the last
+  alignas(64) std::atomic<std::uint64_t> visible;    // V
+  alignas(64) std::atomic<std::uint64_t> published;  // P
+  alignas(64) std::atomic<std::uint64_t> durable;    // D, an LSN
+  alignas(64) EventWord flush_event;                 // signalled by every flush
+  std::atomic<std::uint64_t> flushed_full;  // full commits up to D, as their states count them ...
+  std::atomic<std::uint64_t>
+      group_sizes;  // ... how many the last two flushes covered, 32 bits each
+  std::atomic<std::uint64_t> flush_nanos;   // what a flush takes, lately: hints, all three
   std::atomic<std::uint32_t> flush_intent;  // 1 + process slot of the one that flushes; 0 = nobody
   std::atomic<std::uint32_t> checkpoint_intent;  // the same for the flushes of a checkpoint
+  alignas(64) EventWord commit_event;            // signalled whenever P has grown
   alignas(64)
       std::atomic<std::uint64_t> log_start;  // LSN of the oldest record that recovery would replay
   std::atomic<std::uint64_t> log_run;        // pages of the log, as pack_run
@@ -88,6 +95,8 @@ struct Control {
   alignas(64) std::atomic<std::uint32_t> process_slot_count;  // slots ever used
   std::atomic<std::uint32_t> reader_slot_count;               // slots with blocks behind them
   alignas(64) pthread_mutex_t writer_mutex;
+  std::atomic<std::uint64_t> writer;        // who holds it, as pack_thread; 0 = nobody: a hint
+  std::atomic<std::uint64_t> writer_since;  // coarse_nanos of its taking
   std::atomic<std::uint32_t>
       repair_pending;  // 1: a writer died and what it left is not taken back yet
 };

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "shared/region.h"
@@ -37,12 +38,17 @@ class WriterLock {
  public:
   enum class Taken { no, yes, after_death };
 
-  explicit WriterLock(const Region& region) noexcept
-      : region_(region), bytes_(region, kWriterByte) {}
+  // `process` is this process's slot, for others who want to know who holds the lock.
+  WriterLock(const Region& region, std::uint32_t process) noexcept
+      : region_(region), process_(process), bytes_(region, kWriterByte) {}
 
   // Waits. after_death: the last owner died holding it, and the caller repairs what it left before
   // anything else. Throws Errc::misuse when this thread holds it already.
   Taken lock();
+
+  // Waits no longer than that; Taken::no then. Asks again and again, because byte locks know no
+  // timeout: whoever waits in `lock` comes first.
+  Taken lock_for(std::chrono::nanoseconds patience);
 
   // Taken::no when somebody else holds it.
   Taken try_lock();
@@ -52,12 +58,21 @@ class WriterLock {
 
   bool held_by_this_thread() const noexcept;
 
+  // Who holds it and since when, for humans: "process 4711 (kvtool), thread 4712, stopped, since
+  // 12 s". "nobody" when it is free at the moment.
+  std::string holder() const;
+
  private:
-  Taken lock_mutex();
+  void require_not_held() const;
+  std::uint64_t this_thread() const noexcept;
+  bool claim(std::uint64_t thread) noexcept;
+  Taken lock_mutex(std::uint64_t thread);
 
   const Region& region_;
+  std::uint32_t process_;
   ByteMutex bytes_;
   std::atomic<std::thread::id> owner_{};
+  std::uint64_t thread_ = 0;  // the holder's, as pack_thread
 };
 
 }  // namespace quire::shared

@@ -9,10 +9,10 @@
 #include <fstream>
 #include <random>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/test_points.h"
+#include "shared/process.h"
 #include "storage/byte_lock.h"
 
 namespace quire::shared {
@@ -79,10 +79,7 @@ void Readers::introduce() {
   ProcessSlot& slot = region_.process(process_);
   std::random_device random;
   slot.pid.store(static_cast<std::uint64_t>(getpid()), std::memory_order_relaxed);
-  struct stat status = {};
-  if (::stat("/proc/self/ns/pid", &status) == 0) {
-    slot.pid_namespace.store(status.st_ino, std::memory_order_relaxed);
-  }
+  slot.pid_namespace.store(pid_namespace_here(), std::memory_order_relaxed);
   slot.started_seconds.store(static_cast<std::uint64_t>(std::time(nullptr)),
                              std::memory_order_relaxed);
   const auto command = command_of_this_process();

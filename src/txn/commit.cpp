@@ -38,7 +38,7 @@ void Transaction::commit(Durability durability) {
     if (fits_log()) {
       commit_by_record(durability);
     } else {
-      state_.newest_full = txn_;
+      count_as_full();
       commit_by_checkpoint(store_, txn_, state_);
       durability = Durability::full;
     }
@@ -51,11 +51,11 @@ void Transaction::commit(Durability durability) {
   hold_.reset();
   crash_point("commit: writer lock released");
   if (sabotaged("acknowledged_before_the_flush")) {
-    raise(store_.control().published, txn_.value);
+    store_.publish(txn_);
   } else if (durability == Durability::full) {
     flush_until(store_, state_.log_end);
   } else if (store_.require_healthy(); store_.published() >= base_.newest_full) {
-    raise(store_.control().published, txn_.value);
+    store_.publish(txn_);
   } else {
     flush_until(store_, state_.log_end);
   }
@@ -101,6 +101,11 @@ bool Transaction::fits_log() const {
   return needed <= ring.size_bytes && used <= ring.size_bytes - needed;
 }
 
+void Transaction::count_as_full() noexcept {
+  state_.newest_full = txn_;
+  state_.full_count += 1;
+}
+
 void Transaction::commit_by_record(Durability durability) {
   if (!sabotaged("clean_mark_believed")) mark_in_use(store_);
   crash_point("commit: file marked in use");
@@ -115,7 +120,7 @@ void Transaction::commit_by_record(Durability durability) {
   crash_point("commit: record appended");
   state_.log_end = tail.end;
   state_.log_chain = tail.chain;
-  if (durability == Durability::full) state_.newest_full = txn_;
+  if (durability == Durability::full) count_as_full();
   store_.store_state(txn_, state_);
   crash_point("commit: state stored");
   store_.require_readable();  // what was stored for it went into the file

@@ -8,7 +8,7 @@
 
 #include "base/test_points.h"
 #include "format/record.h"
-#include "shared/futex.h"
+#include "txn/company.h"
 #include "txn/meta_store.h"
 
 namespace quire::txn {
@@ -85,6 +85,7 @@ void flush_log(Store& store, const log::Ring& ring, Lsn from, Lsn to) {
 // One flush, as its leader; the flush lock is held.
 void lead(Store& store) {
   shared::Control& control = store.control();
+  const auto begin = std::chrono::steady_clock::now();
   const TxnId target = store.visible();
   State state;
   if (!store.load_state(target, state)) return;  // others have published far beyond it meanwhile
@@ -107,14 +108,14 @@ void lead(Store& store) {
   if (sabotaged("published_moved_backwards")) {
     control.published.store(target.value);
   } else {
-    raise(control.published, target.value);
+    store.publish(target);
   }
   crash_point("flush: published");
   raise(control.durable, state.log_end.value);
   crash_point("flush: durable");
   control.flush_intent.store(0);
-  control.flush_event.fetch_add(1);
-  shared::futex_wake_all(control.flush_event);
+  note_company(store, state, std::chrono::steady_clock::now() - begin);
+  shared::event_signal(control.flush_event);
 }
 
 }  // namespace
@@ -127,13 +128,14 @@ void flush_until(Store& store, Lsn target) {
   shared::Control& control = store.control();
   const auto patience_ends = std::chrono::steady_clock::now() + kLeaderPatience;
   for (;;) {
-    const std::uint32_t event = control.flush_event.load();
+    const std::uint32_t event = shared::event_count(control.flush_event);
     if (store.durable() >= target) return;
     store.require_healthy();
     if (const std::unique_lock leader(store.flush_lock(), std::try_to_lock); leader.owns_lock()) {
+      await_company(store);
       lead(store);
     } else if (std::chrono::steady_clock::now() < patience_ends) {
-      shared::futex_wait(control.flush_event, event, kFollowerPause);
+      shared::event_wait(control.flush_event, event, kFollowerPause);
     } else {
       const FlushTurn turn(store);
       lead(store);

@@ -6,7 +6,6 @@
 
 #include "base/assert.h"
 #include "base/test_points.h"
-#include "shared/futex.h"
 
 namespace quire::txn {
 namespace {
@@ -57,7 +56,7 @@ void make_current(Store& store, const format::Meta& meta) {
   shared::Control& control = store.control();
   if (control.checkpoint.holds_writer_lock.load() == 1) raise(control.visible, meta.txn);
   // P and D first: a flush that is under way then finds nothing left to do and looks at no log.
-  raise(control.published, meta.txn);
+  store.publish(TxnId{meta.txn});
   raise(control.durable, meta.log_start);
   crash_point("checkpoint: published");
   update_log_end(store, meta);
@@ -72,8 +71,7 @@ void make_current(Store& store, const format::Meta& meta) {
   control.checkpoint.pending.store(0, std::memory_order_release);
   for (auto& place : control.checkpoint.acquired) place.store(0, std::memory_order_release);
   control.checkpoint.stage.store(CheckpointStage::releasing, std::memory_order_release);
-  control.flush_event.fetch_add(1);
-  shared::futex_wake_all(control.flush_event);
+  shared::event_signal(control.flush_event);
 }
 
 }  // namespace

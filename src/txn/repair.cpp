@@ -14,6 +14,15 @@ using shared::WriterLock;
 
 WriterHold::WriterHold(Store& store) : store_(store) { settle(store.writer_lock().lock()); }
 
+WriterHold::WriterHold(Store& store, std::chrono::nanoseconds patience) : store_(store) {
+  settle(store.writer_lock().lock_for(patience));
+  if (holds_) return;
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
+  throw Error(Errc::busy, store.name() + ": no turn to write within " +
+                              std::to_string(waited.count()) + " ms: the writer is " +
+                              store.writer_lock().holder() + "; wait longer, or end it");
+}
+
 WriterHold::WriterHold(Store& store, std::try_to_lock_t) : store_(store) {
   settle(store.writer_lock().try_lock());
 }

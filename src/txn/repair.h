@@ -1,6 +1,7 @@
 // Holding the writer lock, and taking back what a transaction left that did not commit.
 #pragma once
 
+#include <chrono>
 #include <mutex>
 
 #include "txn/store.h"
@@ -13,6 +14,9 @@ class WriterHold {
  public:
   // Waits. Throws Errc::misuse (this thread holds it), poisoned, io.
   explicit WriterHold(Store& store);
+
+  // Waits no longer than that. Throws Errc::busy naming who holds it, and the same.
+  WriterHold(Store& store, std::chrono::nanoseconds patience);
 
   // Does not wait; `holds` tells.
   WriterHold(Store& store, std::try_to_lock_t);

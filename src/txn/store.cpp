@@ -59,7 +59,7 @@ Store::Store(const std::filesystem::path& path, const Options& options)
       facts_(read_facts(data_)),
       region_(data_, options.guard_sigbus),
       readers_(region_),
-      writer_lock_(region_),
+      writer_lock_(region_, readers_.process_index()),
       checkpoint_lock_(region_, shared::kCheckpointByte),
       flush_lock_(region_, shared::kFlushByte),
       allocator_(tables_in(region_)) {
@@ -186,6 +186,12 @@ State Store::visible_state() const {
 
 TxnId Store::checkpointed() const noexcept {
   return TxnId{control().checkpoint.current.load(std::memory_order_seq_cst)};
+}
+
+void Store::publish(TxnId txn) noexcept {
+  raise(control().published, txn.value);
+  crash_point("publish: raised");
+  shared::event_signal(control().commit_event);
 }
 
 bool Store::has_facts(const format::Meta& meta) const noexcept {

@@ -35,6 +35,8 @@ struct State {
   TxnId newest_full;  // newest commit up to here that asked for Durability::full (rule 10)
   std::uint64_t deferred_tail = 0;  // end of its deferred frees (rule 11)
   std::uint64_t next_table_id = 1;
+  std::uint64_t full_count =
+      0;  // commits that asked for Durability::full, since the region was made
 };
 static_assert(sizeof(State) % 8 == 0);
 
@@ -101,6 +103,9 @@ class Store {
   }
   Lsn durable() const noexcept { return Lsn{control().durable.load(std::memory_order_acquire)}; }
   TxnId checkpointed() const noexcept;
+
+  // Lets readers begin at `txn`, unless they begin later already, and wakes who waits for commits.
+  void publish(TxnId txn) noexcept;
 
   // True when a meta agrees with what never changes in this file's life.
   bool has_facts(const format::Meta& meta) const noexcept;

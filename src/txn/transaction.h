@@ -94,6 +94,7 @@ class Transaction {
   void write_catalogue();
   bool fits_log() const;
   void commit_by_record(Durability durability);
+  void count_as_full() noexcept;
   void undo() noexcept;
 
   Store& store_;

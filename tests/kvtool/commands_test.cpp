@@ -1,5 +1,9 @@
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "kvtool/kvtool_test.h"
 
@@ -14,6 +18,7 @@ using Stat = KvtoolTest;
 using Check = KvtoolTest;
 using Copy = KvtoolTest;
 using Salvage = KvtoolTest;
+using Watch = KvtoolTest;
 
 TEST_F(Put, StoresAndReplacesAValue) {
   done({"put", file_, "ada", "Lovelace"});
@@ -264,6 +269,46 @@ TEST_F(Salvage, RefusesATargetThatExistsAndASourceThatIsInUse) {
   refused(3, {"salvage", in_directory("nothing.quire"), in_directory("target.quire")});
   const Database open(file_);
   refused(3, {"salvage", file_, in_directory("target.quire")});
+}
+
+TEST_F(Watch, PrintsCommitsThatCameAlready) {
+  done({"put", file_, "ada", "Lovelace"});
+  const Database database(file_);
+  const std::string newest = std::to_string(database.snapshot().txn());
+  EXPECT_EQ(done({"watch", file_, "--after", "0", "--count", "1"}), newest + "\n");
+}
+
+TEST_F(Watch, RunsACommandAfterEach) {
+  done({"put", file_, "ada", "Lovelace"});
+  const Database database(file_);
+  const std::string newest = std::to_string(database.snapshot().txn());
+  EXPECT_EQ(done({"watch", file_, "--after", "0", "--count", "1", "--exec", "echo txn $QUIRE_TXN"}),
+            newest + "\ntxn " + newest + "\n");
+}
+
+TEST_F(Watch, PrintsEachCommitOfAnotherProcess) {
+  Database database(file_);
+  database.put("count", "0");
+  std::atomic<bool> is_over = false;
+  std::thread writer([&] {
+    for (int i = 1; !is_over; ++i) {
+      database.put("count", std::to_string(i));
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  });
+  const std::string first = std::to_string(database.snapshot().txn());
+  const std::string printed = done({"watch", file_, "--after", first, "--count", "3"});
+  is_over = true;
+  writer.join();
+  EXPECT_EQ(std::count(printed.begin(), printed.end(), '\n'), 3);
+}
+
+TEST_F(Watch, SaysWhenNoneCame) {
+  done({"put", file_, "ada", "Lovelace"});
+  refused(1, {"watch", file_, "--timeout", "0.1"});
+  refused(2, {"watch", file_, "--timeout", "-1"});
+  refused(2, {"watch", file_, "--count", "0"});
+  refused(3, {"watch", in_directory("nothing.quire")});
 }
 
 }  // namespace

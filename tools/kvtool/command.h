@@ -32,5 +32,6 @@ extern const Command kTables;
 extern const Command kCheck;
 extern const Command kCopy;
 extern const Command kSalvage;
+extern const Command kWatch;
 
 }  // namespace kvtool

@@ -17,7 +17,7 @@ namespace kvtool {
 namespace {
 
 constexpr const Command* kCommands[] = {&kPut,  &kGet,    &kDel,   &kList, &kLoad,   &kDump,
-                                        &kStat, &kTables, &kCheck, &kCopy, &kSalvage};
+                                        &kStat, &kTables, &kCheck, &kCopy, &kSalvage, &kWatch};
 
 constexpr const char* kNotes =
     "Exit codes: 0 done; 1 no such key or table, the check failed, or something could not be\n"

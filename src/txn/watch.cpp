@@ -1,0 +1,28 @@
+#include "txn/watch.h"
+
+#include <algorithm>
+
+#include "shared/event.h"
+
+namespace quire::txn {
+
+std::optional<TxnId> wait_for_commit(const Store& store, TxnId after,
+                                     std::chrono::nanoseconds timeout) {
+  using std::chrono::microseconds;
+  // Whoever published may have been killed before it woke anybody.
+  constexpr microseconds kSleepMax{50'000};
+  shared::EventWord& event = store.control().commit_event;
+  const auto begin = std::chrono::steady_clock::now();
+  for (;;) {
+    const std::uint32_t seen = shared::event_count(event);
+    if (const TxnId published = store.published(); published > after) return published;
+    store.require_healthy();
+    const std::chrono::nanoseconds waited = std::chrono::steady_clock::now() - begin;
+    if (waited >= timeout) return std::nullopt;
+    shared::event_wait(
+        event, seen,
+        std::min(kSleepMax, std::chrono::floor<microseconds>(timeout - waited) + microseconds{1}));
+  }
+}
+
+}  // namespace quire::txn

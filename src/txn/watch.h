@@ -1,0 +1,17 @@
+// Waiting for the next commit, whichever process makes it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "txn/store.h"
+
+namespace quire::txn {
+
+// Waits until readers can begin at a commit newer than `after`, and returns the newest; nothing
+// when there is none within `timeout`. Throws Errc::poisoned when none can come any more. Threads:
+// any.
+std::optional<TxnId> wait_for_commit(const Store& store, TxnId after,
+                                     std::chrono::nanoseconds timeout);
+
+}  // namespace quire::txn
