@@ -115,14 +115,24 @@ void lead(Store& store) {
   crash_point("flush: durable");
   control.flush_intent.store(0);
   note_company(store, state, std::chrono::steady_clock::now() - begin);
-  shared::event_signal(control.flush_event);
 }
 
 }  // namespace
 
-FlushTurn::FlushTurn(Store& store) : store_(store) { store.flush_lock().lock_for(kLeaderPatience); }
+FlushTurn::FlushTurn(Store& store) : store_(store), holds_(true) {
+  store.flush_lock().lock_for(kLeaderPatience);
+}
 
-FlushTurn::~FlushTurn() { store_.flush_lock().unlock(); }
+FlushTurn::FlushTurn(Store& store, std::try_to_lock_t)
+    : store_(store), holds_(store.flush_lock().try_lock()) {}
+
+FlushTurn::~FlushTurn() {
+  if (!holds_) return;
+  store_.flush_lock().unlock();
+  // Not sooner: a follower that this flush did not cover would find the lock still taken, sleep
+  // again, and nobody would wake it.
+  shared::event_signal(store_.control().flush_event);
+}
 
 void flush_until(Store& store, Lsn target) {
   shared::Control& control = store.control();
@@ -131,10 +141,12 @@ void flush_until(Store& store, Lsn target) {
     const std::uint32_t event = shared::event_count(control.flush_event);
     if (store.durable() >= target) return;
     store.require_healthy();
-    if (const std::unique_lock leader(store.flush_lock(), std::try_to_lock); leader.owns_lock()) {
+    if (const FlushTurn turn(store, std::try_to_lock); turn.holds()) {
       await_company(store);
       lead(store);
-    } else if (std::chrono::steady_clock::now() < patience_ends) {
+      continue;
+    }
+    if (std::chrono::steady_clock::now() < patience_ends) {
       shared::event_wait(control.flush_event, event, kFollowerPause);
     } else {
       const FlushTurn turn(store);

@@ -1,6 +1,8 @@
 // Making commits durable: one flush of the log, led by whoever comes first, covers everybody's.
 #pragma once
 
+#include <mutex>
+
 #include "txn/store.h"
 
 namespace quire::txn {
@@ -12,12 +14,16 @@ namespace quire::txn {
 class FlushTurn {
  public:
   explicit FlushTurn(Store& store);
-  ~FlushTurn();
+  FlushTurn(Store& store, std::try_to_lock_t);  // does not wait; `holds` tells
+  ~FlushTurn();                                 // then wakes who waits for a flush or for the lock
   FlushTurn(const FlushTurn&) = delete;
   FlushTurn& operator=(const FlushTurn&) = delete;
 
+  bool holds() const noexcept { return holds_; }
+
  private:
   Store& store_;
+  bool holds_;
 };
 
 // Returns when the log is durable up to `target` and what it covers is published (rules 3, 6, 10).
