@@ -1,10 +1,10 @@
-// One flush for everybody: leaders, followers, and the word they sleep on (rule 10 of src/README.md;
-// txn/flush.cpp, shared/event.h).
+// One flush for everybody: leaders, followers, and the word they sleep on (rule 10 of
+// src/README.md; txn/flush.cpp, shared/event.h).
 //
 // Every committer wants D to reach its commit. Who gets the flush lock leads: it takes all that is
-// visible, flushes it, raises P, then D, and signals. The others sleep on the event word: its lowest
-// bit says that somebody sleeps, the rest counts signals. A sleeper remembers the count, looks
-// whether D has come, sets the bit if the count is still the one it saw, and lets the system put it
+// visible, flushes it, raises P, then D, and signals. The others sleep on the event word: its
+// lowest bit says that somebody sleeps, the rest counts signals. A sleeper remembers the count,
+// looks whether D has come, sets the bit if the count is still the one it saw, and lets the system put it
 // to sleep if the word is still that. A signal counts, clears the bit, and calls the system only
 // when the bit was set.
 //
