@@ -4,9 +4,9 @@
 // Every committer wants D to reach its commit. Who gets the flush lock leads: it takes all that is
 // visible, flushes it, raises P, then D, and signals. The others sleep on the event word: its
 // lowest bit says that somebody sleeps, the rest counts signals. A sleeper remembers the count,
-// looks whether D has come, sets the bit if the count is still the one it saw, and lets the system put it
-// to sleep if the word is still that. A signal counts, clears the bit, and calls the system only
-// when the bit was set.
+// looks whether D has come, sets the bit if the count is still the one it saw, and lets the system
+// put it to sleep if the word is still that. A signal counts, clears the bit, and calls the system
+// only when the bit was set.
 //
 // Sleeps have a limit, which hides mistakes; here they have none, so a wake-up that is lost leaves
 // somebody stuck. Only where leaders are killed, who wake nobody, the limit is there (`timeout`).

@@ -3,8 +3,8 @@
 // A robust mutex is a word with the thread id of its owner. When a thread dies, the system looks at
 // the mutexes that it owned, and at the one that it was just waiting for, and where the word holds
 // its own id it marks the mutex as that of a dead owner. Ids are those of the thread's namespace: a
-// waiter that has the same id there as the owner has in another namespace makes a lock free that is
-// held. So a byte lock, which knows nothing of ids, comes first; the mutex only tells of deaths.
+// waiter that has the same id there as the owner has in another namespace makes a lock free that
+// is held. So a byte lock, which knows nothing of ids, comes first; the mutex only tells of deaths.
 //
 // Two processes with id 1 in different namespaces, and a third one. Whoever is in must be alone, and
 // who comes in after somebody has died there must be told.
