@@ -6,8 +6,8 @@
 // waiter that has the same id there as the owner has in another namespace makes a lock free that
 // is held. So a byte lock, which knows nothing of ids, comes first; the mutex only tells of deaths.
 //
-// Two processes with id 1 in different namespaces, and a third one. Whoever is in must be alone, and
-// who comes in after somebody has died there must be told.
+// Two processes with id 1 in different namespaces, and a third one. Whoever is in must be alone,
+// and who comes in after somebody has died there must be told.
 //
 // Could the byte lock, which costs half a microsecond, be taken only while several namespaces are
 // attached? With CONDITIONAL it is: who attaches from another namespace sets the word `several`.
