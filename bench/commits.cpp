@@ -1,6 +1,8 @@
 // Single durable puts by 1, 2, 4 and 8 committers at a time, as threads of one process and as
 // processes: commits per second, their ratio to one committer's, and how long a commit takes. The
 // kinds take turns, so that whatever else the machine does hits all of them; medians of the turns.
+// Each turn begins with a file of so many entries (none by default), and puts new ones and old
+// ones.
 #include <quire/quire.h>
 
 #include <algorithm>
@@ -24,7 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned kCommitterCounts[] = {1, 8};
+constexpr unsigned kCommitterCounts[] = {1, 2, 4, 8};
 constexpr std::uint64_t kSamplesMax = 200'000;
 constexpr std::uint64_t kEntryCount = 100'000;
 
@@ -119,6 +121,21 @@ Turn with_processes(const std::filesystem::path& file, unsigned committers,
   return turn;
 }
 
+void remove_file(const std::filesystem::path& file) {
+  std::error_code ignored;
+  std::filesystem::remove(file, ignored);
+  std::filesystem::remove(file.string() + ".lock", ignored);
+}
+
+void begin_file(const std::filesystem::path& file, std::uint64_t entry_count) {
+  remove_file(file);
+  quire::Database db{file};
+  db.write([&](quire::Transaction& tx) {
+    auto table = tx.table();
+    for (std::uint64_t i = 0; i < entry_count; ++i) table.put(key_of(i), std::string(100, 'v'));
+  });
+}
+
 template <typename Value>
 Value median(std::vector<Turn> turns, Value Turn::*field) {
   std::sort(turns.begin(), turns.end(),
@@ -128,27 +145,24 @@ Value median(std::vector<Turn> turns, Value Turn::*field) {
 
 }  // namespace
 
-// Usage: bench-commits [FILE [TURNS [MILLISECONDS]]]
+// Usage: bench-commits [FILE [TURNS [MILLISECONDS [ENTRIES]]]]
 int main(int argc, char** argv) {
   const std::filesystem::path file = argc > 1 ? argv[1]
                                               : std::filesystem::temp_directory_path() /
                                                     ("quire-bench-" + std::to_string(::getpid()));
   const int turn_count = argc > 2 ? std::atoi(argv[2]) : 5;
   const std::chrono::milliseconds length{argc > 3 ? std::atoi(argv[3]) : 1000};
-  {
-    quire::Database db{file};
-    db.write([](quire::Transaction& tx) {
-      auto table = tx.table();
-      for (std::uint64_t i = 0; i < kEntryCount; ++i) table.put(key_of(i), std::string(100, 'v'));
-    });
-  }
+  const std::uint64_t entry_count = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 0;
   std::vector<Turn> turns[2][std::size(kCommitterCounts)];
   for (int turn = 0; turn < turn_count; ++turn) {
     for (std::size_t i = 0; i < std::size(kCommitterCounts); ++i) {
+      begin_file(file, entry_count);
       turns[0][i].push_back(with_threads(file, kCommitterCounts[i], length));
+      begin_file(file, entry_count);
       turns[1][i].push_back(with_processes(file, kCommitterCounts[i], length));
     }
   }
+  remove_file(file);
   const char* const names[] = {"threads", "processes"};
   for (int kind = 0; kind < 2; ++kind) {
     const double alone = median(turns[kind][0], &Turn::commits_per_second);
@@ -159,8 +173,5 @@ int main(int argc, char** argv) {
                   median(turns[kind][i], &Turn::p50), median(turns[kind][i], &Turn::p99));
     }
   }
-  std::error_code ignored;
-  std::filesystem::remove(file, ignored);
-  std::filesystem::remove(file.string() + ".lock", ignored);
   return 0;
 }

@@ -151,6 +151,7 @@ PageId Allocator::allocate() {
   set_bits(run);
   crash_point("allocate: marked");
   control_.lowest_free.store(page->value + std::uint64_t{1}, kRelaxed);
+  control_.taken_since_sweep.store(taken_since_sweep() + 1, kRelaxed);
   return *page;
 }
 

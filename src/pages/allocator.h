@@ -67,6 +67,11 @@ class Allocator {
   // changed.
   void extend(std::uint64_t file_pages);
 
+  // Pages taken by `allocate` since the last sweep.
+  std::uint64_t taken_since_sweep() const noexcept {
+    return control_.taken_since_sweep.load(std::memory_order_relaxed);
+  }
+
   // Releases the deferred frees before `committed_tail` that may be reused, and parks those that
   // only a pin keeps. Looks at parked ones only where their pin is gone. Returns pages released.
   std::uint64_t sweep(std::uint64_t committed_tail, const ReusePins& pins);

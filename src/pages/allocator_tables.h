@@ -35,9 +35,10 @@ struct AllocatorControl {
   std::atomic<std::uint64_t> bitmap_backed;  // pages that bitmap and areas have blocks for
   std::atomic<std::uint64_t> sweep_target;   // while `sweep` is set: 1 + parked place that its
                                              // entry moves to; 0 = it is released
-  std::atomic<std::uint64_t> parked_segments;  // segments with blocks behind them
-  std::atomic<std::uint64_t> sweep_count;      // sweeps so far ...
-  std::atomic<std::uint64_t> sweep_looks;      // ... and entries that they have looked at
+  std::atomic<std::uint64_t> parked_segments;    // segments with blocks behind them
+  std::atomic<std::uint64_t> sweep_count;        // sweeps so far ...
+  std::atomic<std::uint64_t> sweep_looks;        // ... and entries that they have looked at
+  std::atomic<std::uint64_t> taken_since_sweep;  // pages taken one by one since the last one
 };
 
 // One deferred free. An empty one has page_count 0.

@@ -65,6 +65,7 @@ std::uint64_t Allocator::sweep(std::uint64_t committed_tail, const ReusePins& re
   control_.deferred_head.store(new_head, kRelease);
   control_.sweep_looks.fetch_add(committed_tail - head, kRelaxed);
   control_.sweep_count.fetch_add(1, kRelaxed);
+  control_.taken_since_sweep.store(0, kRelaxed);
   return released;
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::nanoseconds kYieldFor = std::chrono::microseconds(50);
+constexpr std::chrono::nanoseconds kYieldFor = std::chrono::microseconds(100);
 constexpr std::chrono::nanoseconds kSleepMin = std::chrono::microseconds(20);
 constexpr std::chrono::nanoseconds kSleepMax = std::chrono::milliseconds(2);
 

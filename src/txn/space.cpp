@@ -17,6 +17,7 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kGrowthBytesMin = kMiB;
 constexpr std::uint64_t kGrowthBytesFew = 64 * kMiB;  // up to here the file doubles
 constexpr std::uint64_t kGrowthBytesMax = 256 * kMiB;
+constexpr std::uint64_t kTakenBetweenSweeps = 128;  // pages
 constexpr std::uint64_t kLowWaterFraction =
     64;  // of the file: with less free after a sweep, the next is too near
 
@@ -110,6 +111,12 @@ std::uint64_t sweep(Store& store, const State& base) {
   }
   const auto pins = collect_pins(store, std::move(states));
   return store.allocator().sweep(base.deferred_tail, {pins, published, checkpoint});
+}
+
+void sweep_if_due(Store& store) {
+  const std::uint64_t due = std::max<std::uint64_t>(
+      kTakenBetweenSweeps, store.control().reader_slot_count.load(std::memory_order_relaxed));
+  if (store.allocator().taken_since_sweep() >= due) sweep(store, store.visible_state());
 }
 
 void make_room(Store& store, const SpaceContext& context, std::uint64_t page_count) {

@@ -26,6 +26,11 @@ void make_run(Store& store, const SpaceContext& context, std::uint64_t page_coun
 // reserved address space has no room for them. Throws Errc::poisoned.
 bool grow_file(Store& store, std::uint64_t page_count);
 
+// Releases what may be reused when so much was taken since the last time that looking costs each
+// page taken next to nothing. Small transactions then go on with few pages that are in the caches
+// and mapped for writing; a fresh one costs a page fault.
+void sweep_if_due(Store& store);
+
 // Releases what may be reused (rule 1). Returns pages released.
 std::uint64_t sweep(Store& store, const State& base);
 

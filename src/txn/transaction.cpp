@@ -25,6 +25,7 @@ std::unique_ptr<WriterHold> settled(Store& store, std::unique_ptr<WriterHold> ho
   if (store.visible().value + 1 >= store.published().value + shared::kStateCount) {
     flush_until(store, store.visible_state().log_end);
   }
+  sweep_if_due(store);
   return hold;
 }
 
