@@ -20,7 +20,7 @@ pages::PageView verified_view(const txn::Snapshot& snapshot) {
 
 void copy_tree(const detail::SnapshotState& source, const format::TreeRoot& tree, Table target) {
   const TableView table = detail::TableAccess::make_view(
-      {.store = source.store.get(), .view = verified_view(source.snapshot), .tree = tree});
+      {.file = &source.snapshot.file(), .view = verified_view(source.snapshot), .tree = tree});
   for (const auto& [key, value] : table) target.put(key, value);
 }
 
@@ -49,7 +49,7 @@ void copy(const Snapshot& source, const std::filesystem::path& target, const Opt
   Options creating = options;
   creating.create_if_missing = true;
   creating.read_only = false;
-  if (creating.page_size == 0) creating.page_size = state.store->facts().page_bytes;
+  if (creating.page_size == 0) creating.page_size = state.snapshot.file().facts().page_bytes;
   if (!txn::create_file(target, creating)) {
     throw Error(Errc::misuse, target.string() + ": exists already; copy to a new path");
   }

@@ -12,7 +12,7 @@ using detail::CursorAccess;
 using detail::CursorState;
 
 void require_valid(const CursorState& state) {
-  if (state.store != nullptr) db::require_own_process(*state.store);
+  if (state.file != nullptr) db::require_own_process(*state.file);
   if (state.transaction == nullptr) return;
   state.transaction->require_usable();
   if (state.open->changes != state.changes) {
@@ -35,7 +35,7 @@ Cursor::Cursor() noexcept {
 
 Entry Cursor::operator*() const {
   const CursorState& state = CursorAccess::state(*this);
-  return detail::readable(state.store, [&] {
+  return detail::readable(state.file, [&] {
     const btree::Cursor& cursor = entry_of(state).cursor;
     return Entry{cursor.key(), cursor.value()};
   });
@@ -43,17 +43,17 @@ Entry Cursor::operator*() const {
 
 Bytes Cursor::key() const {
   const CursorState& state = CursorAccess::state(*this);
-  return detail::readable(state.store, [&] { return entry_of(state).cursor.key(); });
+  return detail::readable(state.file, [&] { return entry_of(state).cursor.key(); });
 }
 
 Bytes Cursor::value() const {
   const CursorState& state = CursorAccess::state(*this);
-  return detail::readable(state.store, [&] { return entry_of(state).cursor.value(); });
+  return detail::readable(state.file, [&] { return entry_of(state).cursor.value(); });
 }
 
 Cursor& Cursor::operator++() {
   CursorState& state = CursorAccess::state(*this);
-  detail::readable(state.store, [&] {
+  detail::readable(state.file, [&] {
     entry_of(state);
     state.cursor.next();
   });
@@ -62,7 +62,7 @@ Cursor& Cursor::operator++() {
 
 Cursor& Cursor::operator--() {
   CursorState& state = CursorAccess::state(*this);
-  detail::readable(state.store, [&] {
+  detail::readable(state.file, [&] {
     require_valid(state);
     if (!state.cursor.previous()) {
       throw Error(Errc::misuse, "the cursor stands at the beginning");
@@ -74,7 +74,7 @@ Cursor& Cursor::operator--() {
 bool operator==(const Cursor& left, const Cursor& right) noexcept {
   const CursorState& a = CursorAccess::state(left);
   const CursorState& b = CursorAccess::state(right);
-  return a.store == b.store && a.open == b.open && a.cursor.same_place(b.cursor);
+  return a.file == b.file && a.open == b.open && a.cursor.same_place(b.cursor);
 }
 
 }  // namespace quire

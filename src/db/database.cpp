@@ -11,22 +11,29 @@ namespace {
 
 detail::Handle& require(const std::shared_ptr<detail::Handle>& handle) {
   if (!handle) throw Error(Errc::misuse, "used after it was moved from");
-  db::require_own_process(*handle->store);
-  handle->store->require_readable();
+  db::require_own_process(handle->opened);
+  if (handle->opened.store) handle->opened.store->require_readable();
   return *handle;
 }
 
-detail::Handle& require_writable(const std::shared_ptr<detail::Handle>& handle) {
-  detail::Handle& writable = require(handle);
-  if (writable.options.read_only) {
-    throw Error(Errc::read_only, writable.store->name() + ": opened read-only");
+// Of a process that may write; a handle that is opened read-only may still flush.
+txn::Store& require_store(const std::shared_ptr<detail::Handle>& handle) {
+  const db::Opened& opened = require(handle).opened;
+  if (!opened.store) {
+    throw Error(Errc::read_only, opened.name() + ": this process may only read it");
   }
-  return writable;
+  return *opened.store;
+}
+
+detail::Handle& require_writable(const std::shared_ptr<detail::Handle>& handle) {
+  const txn::Store& store = require_store(handle);
+  if (handle->options.read_only) throw Error(Errc::read_only, store.name() + ": opened read-only");
+  return *handle;
 }
 
 Transaction begin_with(const detail::Handle& handle, std::unique_ptr<txn::WriterHold> hold) {
-  return detail::Access::make(
-      std::make_unique<detail::TransactionState>(handle.store, std::move(hold), handle.options));
+  return detail::Access::make(std::make_unique<detail::TransactionState>(
+      handle.opened.store, std::move(hold), handle.options));
 }
 
 }  // namespace
@@ -34,7 +41,7 @@ Transaction begin_with(const detail::Handle& handle, std::unique_ptr<txn::Writer
 Database::Database(const std::filesystem::path& file, const Options& options)
     : handle_(std::make_shared<detail::Handle>()) {
   handle_->options = options;
-  handle_->store = db::open_store(file, options);
+  handle_->opened = db::open_file(file, options);
 }
 
 Database::Database(Database&&) noexcept = default;
@@ -43,30 +50,30 @@ Database::~Database() = default;
 
 Snapshot Database::snapshot() const {
   const detail::Handle& handle = require(handle_);
-  return detail::readable(handle.store.get(), [&] {
+  return detail::readable(handle.opened.store.get(), [&] {
     return detail::Access::make(
-        std::make_unique<detail::SnapshotState>(handle.store, handle.options.verify));
+        std::make_unique<detail::SnapshotState>(handle.opened, handle.options.verify));
   });
 }
 
 Transaction Database::begin() {
   const detail::Handle& handle = require_writable(handle_);
-  return detail::readable(handle.store.get(), [&] {
-    return begin_with(handle, std::make_unique<txn::WriterHold>(*handle.store));
+  return detail::readable(handle.opened.store.get(), [&] {
+    return begin_with(handle, std::make_unique<txn::WriterHold>(*handle.opened.store));
   });
 }
 
 Transaction Database::begin(std::chrono::nanoseconds timeout) {
   const detail::Handle& handle = require_writable(handle_);
-  return detail::readable(handle.store.get(), [&] {
-    return begin_with(handle, std::make_unique<txn::WriterHold>(*handle.store, timeout));
+  return detail::readable(handle.opened.store.get(), [&] {
+    return begin_with(handle, std::make_unique<txn::WriterHold>(*handle.opened.store, timeout));
   });
 }
 
 std::optional<Transaction> Database::try_begin() {
   const detail::Handle& handle = require_writable(handle_);
-  return detail::readable(handle.store.get(), [&]() -> std::optional<Transaction> {
-    auto hold = std::make_unique<txn::WriterHold>(*handle.store, std::try_to_lock);
+  return detail::readable(handle.opened.store.get(), [&]() -> std::optional<Transaction> {
+    auto hold = std::make_unique<txn::WriterHold>(*handle.opened.store, std::try_to_lock);
     if (!hold->holds()) return std::nullopt;
     return begin_with(handle, std::move(hold));
   });
@@ -74,9 +81,10 @@ std::optional<Transaction> Database::try_begin() {
 
 std::optional<std::uint64_t> Database::wait_for_commit(std::uint64_t after,
                                                        std::chrono::nanoseconds timeout) const {
-  const detail::Handle& handle = require(handle_);
-  return detail::readable(handle.store.get(), [&]() -> std::optional<std::uint64_t> {
-    const auto newest = txn::wait_for_commit(*handle.store, TxnId{after}, timeout);
+  const db::Opened& opened = require(handle_).opened;
+  return detail::readable(opened.store.get(), [&]() -> std::optional<std::uint64_t> {
+    const auto newest = opened.store ? txn::wait_for_commit(*opened.store, TxnId{after}, timeout)
+                                     : txn::wait_for_commit(*opened.viewer, TxnId{after}, timeout);
     if (!newest) return std::nullopt;
     return newest->value;
   });
@@ -86,8 +94,8 @@ std::optional<std::string> Database::get(Bytes key) const {
   const Snapshot now = snapshot();
   const auto value = now.table().get(key);
   if (!value) return std::nullopt;
-  const txn::Store& store = *handle_->store;
-  return detail::readable(&store, [&] { return std::optional{std::string(*value)}; });
+  const txn::File& file = detail::Access::state(now).snapshot.file();
+  return detail::readable(&file, [&] { return std::optional{std::string(*value)}; });
 }
 
 void Database::put(Bytes key, Bytes value) {
@@ -104,7 +112,7 @@ bool Database::erase(Bytes key) {
 }
 
 void Database::sync() {
-  txn::Store& store = *require(handle_).store;
+  txn::Store& store = require_store(handle_);
   detail::readable(&store, [&] {
     store.require_healthy();
     txn::State state;
@@ -114,7 +122,7 @@ void Database::sync() {
 }
 
 void Database::checkpoint() {
-  txn::Store& store = *require_writable(handle_).store;
+  txn::Store& store = *require_writable(handle_).opened.store;
   detail::readable(&store, [&] {
     store.require_in_place_now_and_then();
     txn::checkpoint(store);
@@ -122,20 +130,24 @@ void Database::checkpoint() {
 }
 
 const std::filesystem::path& Database::path() const noexcept {
-  return handle_->store->data().path();
+  return handle_->opened.data().path();
 }
 
 std::uint32_t Database::page_size_bytes() const noexcept {
-  return handle_->store->facts().page_bytes;
+  return handle_->opened.facts().page_bytes;
+}
+
+const detail::Handle& detail::Access::handle(const Database& database) {
+  return require(database.handle_);
 }
 
 txn::Store& detail::Access::store(const Database& database) {
-  return *require(database.handle_).store;
+  return require_store(database.handle_);
 }
 
 detail::SnapshotState& detail::Access::state(const Snapshot& snapshot) {
   if (!snapshot.state_) throw Error(Errc::misuse, "used after it was moved from");
-  db::require_own_process(*snapshot.state_->store);
+  db::require_own_process(snapshot.state_->kept);
   return *snapshot.state_;
 }
 

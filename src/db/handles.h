@@ -21,16 +21,18 @@ namespace quire::detail {
 // Behind a Database.
 class Handle {
  public:
-  std::shared_ptr<txn::Store> store;
+  db::Opened opened;
   Options options;
 };
 
 class SnapshotState {
  public:
-  SnapshotState(std::shared_ptr<txn::Store> kept, Verify verify)
-      : store(std::move(kept)), snapshot(*store, verify) {}
+  SnapshotState(const db::Opened& opened, Verify verify)
+      : kept(opened),
+        snapshot(opened.store ? txn::Snapshot(*opened.store, verify)
+                              : txn::Snapshot(opened.viewer->pin(), verify)) {}
 
-  std::shared_ptr<txn::Store> store;
+  db::Opened kept;
   txn::Snapshot snapshot;
 };
 
@@ -55,7 +57,7 @@ class TransactionState {
 // The inside of a TableView and Table: either a fixed tree of a snapshot or a table of a running
 // transaction.
 struct ViewState {
-  const txn::Store* store = nullptr;
+  const txn::File* file = nullptr;
   pages::PageView view;
   format::TreeRoot tree;
   txn::Transaction* transaction = nullptr;
@@ -65,7 +67,7 @@ struct ViewState {
 // The inside of a Cursor.
 struct CursorState {
   btree::Cursor cursor;
-  const txn::Store* store = nullptr;
+  const txn::File* file = nullptr;
   txn::Transaction* transaction = nullptr;
   txn::OpenTable* open = nullptr;
   std::uint64_t changes = 0;  // of `open` when the cursor was placed
@@ -84,12 +86,12 @@ void touch(const std::optional<Result>& result) noexcept {
   if (result) touch(*result);
 }
 
-// Runs the body of a public call of a store (null: of none). What it has read or failed with counts
-// only when every page was there (see txn::Store::require_readable).
+// Runs the body of a public call of a file (null: of none). What it has read or failed with counts
+// only when every page was there (see txn::File::require_readable).
 template <typename Body>
-auto readable(const txn::Store* store, Body&& body) {
-  const auto require_readable = [store] {
-    if (store != nullptr) store->require_readable();
+auto readable(const txn::File* file, Body&& body) {
+  const auto require_readable = [file] {
+    if (file != nullptr) file->require_readable();
   };
   try {
     if constexpr (std::is_void_v<std::invoke_result_t<Body>>) {
@@ -97,7 +99,7 @@ auto readable(const txn::Store* store, Body&& body) {
       require_readable();
     } else {
       auto result = body();
-      if (store != nullptr && store->is_guarded()) [[unlikely]] {
+      if (file != nullptr && file->is_guarded()) [[unlikely]] {
         touch(result);
         require_readable();
       }
@@ -135,6 +137,9 @@ struct Access {
     return Transaction(std::move(state));
   }
   static SnapshotState& state(const Snapshot& snapshot);
+  static const Handle& handle(const Database& database);
+
+  // Throws Errc::read_only in a process that may only read.
   static txn::Store& store(const Database& database);
 };
 

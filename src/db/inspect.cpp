@@ -2,6 +2,7 @@
 #include <quire/inspect.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "db/handles.h"
 #include "txn/catalogue.h"
@@ -22,26 +23,18 @@ std::uint64_t pages_of(const format::TreeRoot& tree) noexcept {
   return tree.branch_pages + tree.leaf_pages + tree.extent_pages;
 }
 
-Statistics statistics_of(txn::Store& store) {
-  const txn::Snapshot snapshot(store);
+// What the trees of a snapshot and the metas say.
+Statistics statistics_of(const txn::Snapshot& snapshot) {
+  const txn::File& file = snapshot.file();
   const txn::State& state = snapshot.state();
-  const shared::Control& control = store.control();
-  const format::Meta meta = store.read_metas().meta;
+  const format::Meta meta = file.read_metas().meta;
 
   Statistics statistics;
-  statistics.page_size_bytes = store.facts().page_bytes;
-  statistics.file_bytes = store.data().size_bytes();
+  statistics.page_size_bytes = file.facts().page_bytes;
+  statistics.file_bytes = file.data().size_bytes();
   statistics.txn = snapshot.txn().value;
-  statistics.durable_lsn = store.durable().value;
-  statistics.checkpoint_txn = store.checkpointed().value;
   statistics.checkpoint_number = meta.checkpoint;
-  statistics.log_bytes = store.ring().size_bytes;
-  statistics.log_used_bytes =
-      state.log_end.value - std::min(state.log_end.value, control.log_start.load());
-  statistics.process_count = store.readers().process_count();
-  statistics.reader_count = store.readers().list().size() - 1;  // less our own
   statistics.format_version = std::to_string(meta.format_version);
-
   statistics.used_pages = format::kReservedBytes / meta.page_bytes + meta.map[0].page_count +
                           meta.map[1].page_count + meta.log.page_count + pages_of(state.catalogue) +
                           pages_of(state.default_table);
@@ -52,33 +45,82 @@ Statistics statistics_of(txn::Store& store) {
     statistics.used_pages += pages_of(tree);
     statistics.tables.push_back(table_statistics(std::string(reader.name()), tree));
   }
-  statistics.free_pages = store.allocator().free_pages();
-  const std::uint64_t known = statistics.used_pages + statistics.free_pages;
-  statistics.pending_pages = std::max(store.allocator().file_pages(), known) - known;
   return statistics;
+}
+
+// What the region says, to whoever may write and to whoever may not.
+template <typename Source>
+void add_figures_of(const Source& source, const txn::State& state, Statistics& statistics) {
+  statistics.durable_lsn = source.durable().value;
+  statistics.checkpoint_txn = source.checkpointed().value;
+  statistics.log_bytes = source.ring().size_bytes;
+  statistics.log_used_bytes =
+      state.log_end.value - std::min(state.log_end.value, source.control().log_start.load());
+}
+
+void add_pages(std::uint64_t file_pages, std::uint64_t free_pages, Statistics& statistics) {
+  statistics.free_pages = free_pages;
+  const std::uint64_t known = statistics.used_pages + free_pages;
+  statistics.pending_pages = std::max(file_pages, known) - known;
+}
+
+Statistics statistics_of(txn::Store& store) {
+  const txn::Snapshot snapshot(store);
+  Statistics statistics = statistics_of(snapshot);
+  add_figures_of(store, snapshot.state(), statistics);
+  statistics.process_count = store.readers().process_count();
+  statistics.reader_count = store.readers().list().size() - 1;  // less our own
+  add_pages(store.allocator().file_pages(), store.allocator().free_pages(), statistics);
+  return statistics;
+}
+
+Statistics statistics_of(txn::PinnedState pinned) {
+  if (pinned.recovered) {
+    Statistics statistics = statistics_of(*pinned.recovered);
+    statistics.process_count = 0;
+    return statistics;
+  }
+  const txn::Onlooker& onlooker = *pinned.onlooker;
+  const txn::Snapshot snapshot(std::move(pinned));
+  Statistics statistics = statistics_of(snapshot);
+  add_figures_of(onlooker, snapshot.state(), statistics);
+  statistics.process_count = shared::count_processes(onlooker.region());
+  statistics.reader_count = shared::list_readers(onlooker.region()).size();
+  add_pages(onlooker.pages().file_pages.load(), onlooker.pages().free_pages.load(), statistics);
+  return statistics;
+}
+
+std::vector<ReaderInfo> infos_of(const std::vector<shared::RegisteredReader>& registered,
+                                 TxnId newest) {
+  std::vector<ReaderInfo> readers;
+  for (const shared::RegisteredReader& reader : registered) {
+    readers.push_back({.pid = reader.pid,
+                       .command = reader.command,
+                       .txn = reader.txn.value,
+                       .commits_behind = newest.value - std::min(newest.value, reader.txn.value)});
+  }
+  std::sort(readers.begin(), readers.end(),
+            [](const ReaderInfo& a, const ReaderInfo& b) { return a.txn < b.txn; });
+  return readers;
 }
 
 }  // namespace
 
 Statistics stat(const Database& database) {
-  txn::Store& store = detail::Access::store(database);
-  return detail::readable(&store, [&] { return statistics_of(store); });
+  const db::Opened& opened = detail::Access::handle(database).opened;
+  return detail::readable(opened.store.get(), [&] {
+    return opened.store ? statistics_of(*opened.store) : statistics_of(opened.viewer->pin());
+  });
 }
 
 std::vector<ReaderInfo> readers(const Database& database) {
-  txn::Store& store = detail::Access::store(database);
-  const std::uint64_t newest = store.published().value;
-  std::vector<ReaderInfo> readers;
-  const auto registered = detail::readable(&store, [&] { return store.readers().list(); });
-  for (const shared::RegisteredReader& reader : registered) {
-    readers.push_back({.pid = reader.pid,
-                       .command = reader.command,
-                       .txn = reader.txn.value,
-                       .commits_behind = newest - std::min(newest, reader.txn.value)});
-  }
-  std::sort(readers.begin(), readers.end(),
-            [](const ReaderInfo& a, const ReaderInfo& b) { return a.txn < b.txn; });
-  return readers;
+  const db::Opened& opened = detail::Access::handle(database).opened;
+  return detail::readable(opened.store.get(), [&]() -> std::vector<ReaderInfo> {
+    if (opened.store) return infos_of(opened.store->readers().list(), opened.store->published());
+    const txn::PinnedState pinned = opened.viewer->pin();
+    if (!pinned.onlooker) return {};
+    return infos_of(shared::list_readers(pinned.onlooker->region()), pinned.txn);
+  });
 }
 
 const char* version() noexcept { return QUIRE_VERSION; }

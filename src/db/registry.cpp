@@ -4,6 +4,7 @@
 
 #include <map>
 #include <mutex>
+#include <string>
 
 #include <pthread.h>
 #include <sys/stat.h>
@@ -13,9 +14,16 @@
 namespace quire::db {
 namespace {
 
+struct Known {
+  std::weak_ptr<txn::Store> store;
+  std::weak_ptr<txn::Viewer> viewer;
+
+  Opened lock() const { return {store.lock(), viewer.lock()}; }
+};
+
 struct Registry {
   std::mutex mutex;
-  std::map<storage::FileIdentity, std::weak_ptr<txn::Store>> stores;
+  std::map<storage::FileIdentity, Known> files;
 };
 
 // Never destroyed: stores may outlive static destruction.
@@ -31,11 +39,17 @@ void after_fork_in_parent() { registry().mutex.unlock(); }
 // Mappings are not inherited, and the parent's locks must stay the parent's: every inherited store
 // is given up.
 void after_fork_in_child() {
-  for (auto& [identity, store] : registry().stores) {
-    if (const auto inherited = store.lock()) inherited->abandon_after_fork();
+  for (auto& [identity, known] : registry().files) {
+    const Opened inherited = known.lock();
+    if (inherited.store) inherited.store->abandon_after_fork();
+    if (inherited.viewer) inherited.viewer->abandon_after_fork();
   }
-  registry().stores.clear();
+  registry().files.clear();
   registry().mutex.unlock();
+}
+
+[[noreturn]] void refuse_inherited(const std::string& name) {
+  throw Error(Errc::forked, name + ": opened before fork; open it anew in the child");
 }
 
 storage::FileIdentity identity_of(const std::filesystem::path& path) {
@@ -44,33 +58,56 @@ storage::FileIdentity identity_of(const std::filesystem::path& path) {
   return {status.st_dev, status.st_ino};
 }
 
+template <typename Instance>
+std::shared_ptr<Instance> joined(const std::shared_ptr<Instance>& instance,
+                                 const Options& options) {
+  instance->require_fits(options);
+  if (options.guard_sigbus) instance->guard_sigbus();
+  return instance;
+}
+
+Opened open_new(const std::filesystem::path& file, const Options& options) {
+  try {
+    return {std::make_shared<txn::Store>(file, options), nullptr};
+  } catch (const storage::NotPermitted&) {
+    if (!options.read_only) throw;
+  }
+  return {nullptr, std::make_shared<txn::Viewer>(file, options)};
+}
+
 }  // namespace
 
-std::shared_ptr<txn::Store> open_store(const std::filesystem::path& path, const Options& options) {
+Opened open_file(const std::filesystem::path& path, const Options& options) {
   [[maybe_unused]] static const int watching =
       pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   const std::filesystem::path file = txn::ensure_file(path, options);
   const std::lock_guard lock(registry().mutex);
-  std::erase_if(registry().stores, [](const auto& entry) { return entry.second.expired(); });
-  if (const auto known = registry().stores.find(identity_of(file));
-      known != registry().stores.end()) {
-    if (auto store = known->second.lock()) {
-      store->require_fits(options);
-      if (options.guard_sigbus) store->guard_sigbus();
-      store->require_readable();
-      store->require_in_place();
-      return store;
+  auto& files = registry().files;
+  std::erase_if(files, [](const auto& entry) {
+    return entry.second.store.expired() && entry.second.viewer.expired();
+  });
+  if (const auto known = files.find(identity_of(file)); known != files.end()) {
+    const Opened opened = known->second.lock();
+    if (opened.store) {
+      joined(opened.store, options)->require_readable();
+      opened.store->require_in_place();
+      return {opened.store, nullptr};
     }
+    if (opened.viewer && options.read_only) return {nullptr, joined(opened.viewer, options)};
   }
-  auto store = std::make_shared<txn::Store>(file, options);
-  registry().stores[store->data().identity()] = store;
-  return store;
+  Opened opened = open_new(file, options);
+  Known& known = files[opened.data().identity()];
+  if (opened.store) known.store = opened.store;
+  if (opened.viewer) known.viewer = opened.viewer;
+  return opened;
 }
 
-void require_own_process(const txn::Store& store) {
-  if (store.is_abandoned()) {
-    throw Error(Errc::forked, store.name() + ": opened before fork; open it anew in the child");
-  }
+void require_own_process(const Opened& opened) {
+  if (opened.is_abandoned()) refuse_inherited(opened.name());
+}
+
+void require_own_process(const txn::File& file) {
+  if (file.is_abandoned()) refuse_inherited(file.name());
 }
 
 }  // namespace quire::db

@@ -25,7 +25,7 @@ struct Source {
 };
 
 Source source_of(const ViewState& state) {
-  if (state.store != nullptr) db::require_own_process(*state.store);
+  if (state.file != nullptr) db::require_own_process(*state.file);
   if (state.transaction == nullptr) return {state.view, state.tree};
   state.transaction->require_usable();
   return {state.transaction->view(), state.open->tree};
@@ -35,7 +35,7 @@ Cursor cursor_over(const ViewState& state, const Source& source) {
   Cursor cursor;
   CursorState& inside = CursorAccess::state(cursor);
   inside.cursor = btree::Cursor(source.view, source.tree);
-  inside.store = state.store;
+  inside.file = state.file;
   inside.transaction = state.transaction;
   inside.open = state.open;
   if (state.open != nullptr) inside.changes = state.open->changes;
@@ -45,7 +45,7 @@ Cursor cursor_over(const ViewState& state, const Source& source) {
 // A cursor that `seek` has placed.
 template <typename Seek>
 Cursor placed(const ViewState& state, Seek seek) {
-  return detail::readable(state.store, [&] {
+  return detail::readable(state.file, [&] {
     Cursor cursor = cursor_over(state, source_of(state));
     seek(CursorAccess::state(cursor).cursor);
     return cursor;
@@ -79,7 +79,7 @@ static_assert(sizeof(ViewState) <= 128);
 
 std::optional<Bytes> TableView::get(Bytes key) const {
   const ViewState& state = TableAccess::state(*this);
-  return detail::readable(state.store, [&] {
+  return detail::readable(state.file, [&] {
     const Source source = source_of(state);
     return btree::get(source.view, source.tree, key);
   });
@@ -87,7 +87,7 @@ std::optional<Bytes> TableView::get(Bytes key) const {
 
 bool TableView::contains(Bytes key) const {
   const ViewState& state = TableAccess::state(*this);
-  return detail::readable(state.store, [&] {
+  return detail::readable(state.file, [&] {
     const Source source = source_of(state);
     return btree::contains(source.view, source.tree, key);
   });
@@ -95,7 +95,7 @@ bool TableView::contains(Bytes key) const {
 
 std::uint64_t TableView::size() const {
   const ViewState& state = TableAccess::state(*this);
-  return detail::readable(state.store, [&] { return source_of(state).tree.entry_count; });
+  return detail::readable(state.file, [&] { return source_of(state).tree.entry_count; });
 }
 
 Cursor TableView::begin() const {
@@ -132,26 +132,25 @@ Range TableView::prefix(Bytes prefix) const {
 
 void Table::put(Bytes key, Bytes value) {
   const ViewState& state = TableAccess::state(*this);
-  detail::readable(state.store, [&] {
-    state.transaction->put(*state.open, key, value, btree::PutMode::upsert);
-  });
+  detail::readable(
+      state.file, [&] { state.transaction->put(*state.open, key, value, btree::PutMode::upsert); });
 }
 
 bool Table::insert(Bytes key, Bytes value) {
   const ViewState& state = TableAccess::state(*this);
-  return detail::readable(state.store, [&] {
+  return detail::readable(state.file, [&] {
     return state.transaction->put(*state.open, key, value, btree::PutMode::insert_only);
   });
 }
 
 bool Table::erase(Bytes key) {
   const ViewState& state = TableAccess::state(*this);
-  return detail::readable(state.store, [&] { return state.transaction->erase(*state.open, key); });
+  return detail::readable(state.file, [&] { return state.transaction->erase(*state.open, key); });
 }
 
 void Table::clear() {
   const ViewState& state = TableAccess::state(*this);
-  detail::readable(state.store, [&] { state.transaction->clear(*state.open); });
+  detail::readable(state.file, [&] { state.transaction->clear(*state.open); });
 }
 
 std::size_t key_bytes_max(std::uint32_t page_size_bytes) noexcept {

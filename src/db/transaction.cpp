@@ -70,9 +70,9 @@ Snapshot::~Snapshot() = default;
 
 TableView Snapshot::table(Bytes name) const& {
   const txn::Snapshot& snapshot = require(state_).snapshot;
-  db::require_own_process(*state_->store);
-  ViewState view{.store = state_->store.get(), .view = snapshot.view(), .tree = {}};
-  detail::readable(view.store, [&] {
+  db::require_own_process(snapshot.file());
+  ViewState view{.file = &snapshot.file(), .view = snapshot.view(), .tree = {}};
+  detail::readable(view.file, [&] {
     if (name.empty()) {
       view.tree = snapshot.state().default_table;
     } else if (const auto record =
@@ -85,8 +85,8 @@ TableView Snapshot::table(Bytes name) const& {
 
 std::vector<std::string> Snapshot::tables() const {
   const txn::Snapshot& snapshot = require(state_).snapshot;
-  db::require_own_process(*state_->store);
-  return detail::readable(state_->store.get(), [&] {
+  db::require_own_process(snapshot.file());
+  return detail::readable(&snapshot.file(), [&] {
     std::vector<std::string> names;
     for (txn::CatalogueReader reader(snapshot.view(), snapshot.state().catalogue); !reader.at_end();
          reader.next()) {
@@ -108,7 +108,7 @@ Table Transaction::table(Bytes name) & {
   txn::Transaction& transaction = require(state_).transaction;
   const txn::Store* store = state_->store.get();
   return detail::readable(store, [&] {
-    return detail::TableAccess::make_table({.store = store,
+    return detail::TableAccess::make_table({.file = store,
                                             .view = {},
                                             .tree = {},
                                             .transaction = &transaction,

@@ -52,6 +52,7 @@ void FilePins::add(TxnId txn) {
 }
 
 void FilePins::remove(TxnId txn) noexcept {
+  if (abandoned_) return;
   const std::lock_guard lock(mutex_);
   const auto known = counts_.find(txn);
   if (known == counts_.end() || --known->second > 0) return;

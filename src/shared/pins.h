@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/id.h"
@@ -36,10 +37,35 @@ class FilePins {
   void add(TxnId txn);
   void remove(TxnId txn) noexcept;
 
+  // In a forked child, where the descriptor may soon be another file's.
+  void abandon_after_fork() noexcept { abandoned_ = true; }
+
  private:
   const int descriptor_;
+  bool abandoned_ = false;
   std::mutex mutex_;
   std::map<TxnId, std::uint64_t> counts_;
+};
+
+// One pin of a process, for a scope.
+class FilePin {
+ public:
+  FilePin() noexcept = default;
+  FilePin(FilePins& pins, TxnId txn) : pins_(&pins), txn_(txn) { pins.add(txn); }
+  FilePin(FilePin&& other) noexcept
+      : pins_(std::exchange(other.pins_, nullptr)), txn_(other.txn_) {}
+  FilePin& operator=(FilePin&& other) noexcept {
+    std::swap(pins_, other.pins_);
+    std::swap(txn_, other.txn_);
+    return *this;
+  }
+  ~FilePin() {
+    if (pins_ != nullptr) pins_->remove(txn_);
+  }
+
+ private:
+  FilePins* pins_ = nullptr;
+  TxnId txn_;
 };
 
 // Pins a state and all after it, on a description that carries nothing else. Throws as

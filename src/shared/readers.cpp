@@ -44,6 +44,40 @@ std::array<char, 32> command_of_this_process() {
   return command;
 }
 
+template <typename AnyRegion>
+bool holds_its_byte(const AnyRegion& region, std::uint32_t process) {
+  return storage::is_byte_locked(region.lock_descriptor(), kProcessByte + process,
+                                 storage::LockMode::exclusive);
+}
+
+template <typename AnyRegion, typename IsAlive>
+std::vector<RegisteredReader> list_in(const AnyRegion& region, IsAlive is_alive) {
+  std::vector<RegisteredReader> readers;
+  const std::uint32_t count = region.control().reader_slot_count.load();
+  for (std::uint32_t index = 0; index < count; ++index) {
+    const ReaderSlot& slot = region.reader(index);
+    const std::uint64_t txn = slot.txn.load();
+    const std::uint64_t owner = slot.owner.load();
+    if (txn == 0 || is_free(owner) || !is_alive(process_of(owner))) continue;
+    const ProcessSlot& process = region.process(process_of(owner));
+    std::array<char, 33> command = {};
+    for (std::size_t word = 0; word < process.command.size(); ++word) {
+      const std::uint64_t bytes = process.command[word].load();
+      std::memcpy(command.data() + word * sizeof bytes, &bytes, sizeof bytes);
+    }
+    readers.push_back({process.pid.load(), command.data(), TxnId{txn}});
+  }
+  return readers;
+}
+
+template <typename AnyRegion, typename IsAlive>
+std::uint64_t count_in(const AnyRegion& region, IsAlive is_alive) {
+  std::uint64_t living = 0;
+  const std::uint32_t count = region.control().process_slot_count.load();
+  for (std::uint32_t index = 0; index < count; ++index) living += is_alive(index) ? 1 : 0;
+  return living;
+}
+
 }  // namespace
 
 Readers::Readers(Region& region) : region_(region) {
@@ -213,35 +247,23 @@ void Readers::collect(std::vector<TxnId>& pins) {
 }
 
 std::vector<RegisteredReader> Readers::list() const {
-  std::vector<RegisteredReader> readers;
-  const std::uint32_t count = region_.control().reader_slot_count.load();
-  for (std::uint32_t index = 0; index < count; ++index) {
-    const ReaderSlot& slot = region_.reader(index);
-    const std::uint64_t txn = slot.txn.load();
-    const std::uint64_t owner = slot.owner.load();
-    if (txn == 0 || is_free(owner) || !is_alive(process_of(owner))) continue;
-    const ProcessSlot& process = region_.process(process_of(owner));
-    std::array<char, 33> command = {};
-    for (std::size_t word = 0; word < process.command.size(); ++word) {
-      const std::uint64_t bytes = process.command[word].load();
-      std::memcpy(command.data() + word * sizeof bytes, &bytes, sizeof bytes);
-    }
-    readers.push_back({process.pid.load(), command.data(), TxnId{txn}});
-  }
-  return readers;
+  return list_in(region_, [this](std::uint32_t process) { return is_alive(process); });
 }
 
 std::uint64_t Readers::process_count() const {
-  std::uint64_t living = 0;
-  const std::uint32_t count = region_.control().process_slot_count.load();
-  for (std::uint32_t index = 0; index < count; ++index) living += is_alive(index) ? 1 : 0;
-  return living;
+  return count_in(region_, [this](std::uint32_t process) { return is_alive(process); });
+}
+
+std::vector<RegisteredReader> list_readers(const RegionView& region) {
+  return list_in(region, [&](std::uint32_t process) { return holds_its_byte(region, process); });
+}
+
+std::uint64_t count_processes(const RegionView& region) {
+  return count_in(region, [&](std::uint32_t process) { return holds_its_byte(region, process); });
 }
 
 bool Readers::is_alive(std::uint32_t process) const {
-  return process == process_ ||
-         storage::is_byte_locked(region_.lock_descriptor(), kProcessByte + process,
-                                 storage::LockMode::exclusive);
+  return process == process_ || holds_its_byte(region_, process);
 }
 
 }  // namespace quire::shared

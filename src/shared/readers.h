@@ -8,6 +8,7 @@
 
 #include "base/id.h"
 #include "shared/region.h"
+#include "shared/region_view.h"
 
 namespace quire::shared {
 
@@ -16,6 +17,11 @@ struct RegisteredReader {
   std::string command;
   TxnId txn;
 };
+
+// For humans: the living processes of a region that this process only looks at, and their
+// snapshots.
+std::vector<RegisteredReader> list_readers(const RegionView& region);
+std::uint64_t count_processes(const RegionView& region);
 
 // This process's place in the region, and its registered snapshots.
 //

@@ -73,8 +73,14 @@ std::filesystem::path region_path(const std::filesystem::path& data_path) {
 
 Region::Region(const storage::DataFile& data, bool guards_faults)
     : data_(data),
-      file_(region_path(data.path()), data.lock_descriptor()),
+      file_(data.is_private()
+                ? storage::RegionFile::in_memory()
+                : storage::RegionFile(region_path(data.path()), data.lock_descriptor())),
       guards_faults_(guards_faults) {
+  if (data.is_private()) {
+    initialise();
+    return;
+  }
   int sightings = 0;
   for (;;) {
     const Attempt attempt = try_attach();
@@ -131,7 +137,7 @@ Region::Attempt Region::try_join() {
     // Nobody is attached to this lock file though somebody is attached to the data file.
     result = Attempt::replaced_lock;
   } else if (try_lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::shared)) {
-    require_same_kind();
+    require_same_kind(read_header(), data_);
     if (is_ready()) return Attempt::joined;
     result = Attempt::not_ready;
   }
@@ -147,19 +153,23 @@ bool Region::is_ready() {
   return control().ready.load(std::memory_order_acquire) == 1;
 }
 
-void Region::require_same_kind() const {
-  RegionHeader found = {};
-  const RegionHeader expected = header_for(data_);
-  file_.read(0, reinterpret_cast<std::byte*>(&found), sizeof found);
+RegionHeader Region::read_header() const {
+  RegionHeader header = {};
+  file_.read(0, reinterpret_cast<std::byte*>(&header), sizeof header);
+  return header;
+}
+
+void require_same_kind(const RegionHeader& found, const storage::DataFile& data) {
+  const RegionHeader expected = header_for(data);
+  const std::string path = region_path(data.path()).string();
   if (found.magic == 0) return;  // about to be initialised: not ready
   if (found.data_inode != expected.data_inode || found.data_device != expected.data_device) {
-    throw Error(Errc::busy,
-                file_.path().string() + ": belongs to another data file that is in use");
+    throw Error(Errc::busy, path + ": belongs to another data file that is in use");
   }
   if (std::memcmp(&found, &expected, sizeof found) != 0) {
     throw Error(
         Errc::wrong_version,
-        file_.path().string() +
+        path +
             ": the database is in use by processes with another quire version, C library or word "
             "size; close it there or use the same build");
   }
@@ -174,8 +184,7 @@ bool Region::says_in_file(std::size_t word) const {
 
 void Region::initialise() {
   alone_ = true;
-  RegionHeader before = {};
-  file_.read(0, reinterpret_cast<std::byte*>(&before), sizeof before);
+  const RegionHeader before = read_header();
   const RegionHeader header = header_for(data_);
   was_missing_ = std::memcmp(&before, &header, sizeof before) != 0;
   if (!was_missing_) {
@@ -248,6 +257,7 @@ Region::~Region() {
 }
 
 std::vector<PinnedRange> Region::pins_in_file() const {
+  if (data_.is_private()) return {};
   return shared::pins_in_file(data_.lock_descriptor());
 }
 

@@ -17,7 +17,8 @@ namespace quire::shared {
 // Threads: attach and detach by one thread; everything else any.
 class Region {
  public:
-  // Opens `<data file>.lock` and takes part: either `alone()` is true, the region is mapped, zeroed
+  // Of a private view of a data file: a region of its own in memory, `alone()` for ever. Otherwise
+  // opens `<data file>.lock` and takes part: either `alone()` is true, the region is mapped, zeroed
   // and marked not ready, and everybody else waits until `open_to_others` or destruction; or it was
   // joined and is ready. Throws Errc::busy (lock file or data file was replaced or removed while in
   // use), wrong_version (another kind of process made it), no_space, io.
@@ -50,7 +51,8 @@ class Region {
   void guard_faults();
   const storage::FaultGuard& guard() const noexcept { return guard_; }
 
-  // States that processes which may only read have pinned (see pins.h). Throws Errc::io.
+  // States that processes which may only read have pinned (see pins.h); none of them concerns a
+  // private view. Throws Errc::io.
   std::vector<PinnedRange> pins_in_file() const;
 
   std::string path() const { return file_.path().string(); }
@@ -78,7 +80,7 @@ class Region {
   void map();
   bool says_in_file(std::size_t word) const;
   bool is_ready();
-  void require_same_kind() const;
+  RegionHeader read_header() const;
 
   const storage::DataFile& data_;
   storage::RegionFile file_;
@@ -93,5 +95,9 @@ class Region {
 
 // Path of the lock file that belongs to a data file.
 std::filesystem::path region_path(const std::filesystem::path& data_path);
+
+// Throws Errc::busy when a region in use is another data file's, wrong_version when processes of
+// another kind made it. One that is not initialised yet passes.
+void require_same_kind(const RegionHeader& found, const storage::DataFile& data);
 
 }  // namespace quire::shared

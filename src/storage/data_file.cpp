@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,6 +73,7 @@ struct DataFile::State {
   FileIdentity identity;
   FilesystemKind filesystem = {};
   bool is_opened_for_writing = false;
+  std::uint64_t private_bytes = 0;  // size of a private view
   // One description per role, because the system reports a failed write-back once to each (rule 6).
   Descriptor pages;
   Descriptor log;
@@ -82,6 +84,7 @@ struct DataFile::State {
 
   // Errno of the refusal; then nothing is mapped.
   int map_windows(std::uint64_t window_bytes) {
+    if (is_private()) return map_privately(window_bytes);
     if (access == Access::read_write) {
       const int refused = write_mapping.map(log.get(), Mapping::Mode::read_write, 0, window_bytes);
       if (refused != 0 || kSingleMapping) return refused;
@@ -91,7 +94,19 @@ struct DataFile::State {
     return refused;
   }
 
+  bool is_private() const noexcept { return access == Access::private_view; }
+
+  int map_privately(std::uint64_t window_bytes) {
+    int refused = write_mapping.map(pages.get(), Mapping::Mode::copy_on_write, 0, window_bytes);
+    if (refused == 0) {
+      refused = write_mapping.map_memory_from(round_up(private_bytes, system_page_bytes()));
+    }
+    if (refused != 0) write_mapping = Mapping{};
+    return refused;
+  }
+
   std::error_code flush(std::byte* base, std::uint64_t offset, std::uint64_t size_bytes) const {
+    if (is_private()) return {};
     QUIRE_ASSERT(access == Access::read_write && base != nullptr);
     QUIRE_ASSERT(offset <= write_mapping.size_bytes() &&
                  size_bytes <= write_mapping.size_bytes() - offset);
@@ -140,6 +155,7 @@ DataFile::DataFile(const std::filesystem::path& path, Access access, bool allow_
     state_->growth = std::move(opened.descriptions[3]);
   }
   state_->filesystem = require_supported_filesystem(state_->pages, allow_any_filesystem, path);
+  if (is_private()) state_->private_bytes = size_of(state_->pages, state_->path);
 }
 
 DataFile::~DataFile() = default;
@@ -153,7 +169,11 @@ int DataFile::lock_descriptor() const noexcept { return state_->locks.get(); }
 bool DataFile::is_replaced() const noexcept {
   return storage::is_replaced(state_->path, state_->pages, state_->identity);
 }
-std::uint64_t DataFile::size_bytes() const { return size_of(state_->pages, state_->path); }
+bool DataFile::is_private() const noexcept { return state_->is_private(); }
+
+std::uint64_t DataFile::size_bytes() const {
+  return is_private() ? state_->private_bytes : size_of(state_->pages, state_->path);
+}
 
 std::error_code DataFile::flush_name() { return flush_directory_of(state_->path); }
 
@@ -186,7 +206,7 @@ void DataFile::map(std::uint64_t reserve_bytes) {
   // Without it, faults around a store would read neighbours in large folios, which are then written
   // whole. Only the writer's window: the system does not count accesses through such a mapping when
   // it chooses what to evict.
-  if (write_base() != nullptr) (void)system.madvise(write_base(), window, MADV_RANDOM);
+  if (state_->access == Access::read_write) (void)system.madvise(write_base(), window, MADV_RANDOM);
 }
 
 const std::byte* DataFile::read_base() const noexcept {
@@ -201,7 +221,7 @@ std::uint64_t DataFile::reserved_bytes() const noexcept {
 }
 
 std::error_code DataFile::grow(std::uint64_t size_bytes) {
-  QUIRE_ASSERT(state_->access == Access::read_write);
+  QUIRE_ASSERT(state_->access != Access::read_only);
   const std::uint64_t before = this->size_bytes();
   const std::string action =
       "grow from " + std::to_string(before) + " to " + std::to_string(size_bytes) + " bytes";
@@ -210,6 +230,10 @@ std::error_code DataFile::grow(std::uint64_t size_bytes) {
                 state_->path.string() + ": " + action + ": only " +
                     std::to_string(reserved_bytes()) +
                     " bytes of addresses are reserved (open with a larger reserve)");
+  }
+  if (is_private()) {
+    state_->private_bytes = std::max(before, size_bytes);
+    return {};
   }
   if (before >= size_bytes) return state_->flush_growth();
   if (allocate(state_->growth, 0, before, size_bytes - before, action, state_->path)) {
@@ -237,13 +261,11 @@ void DataFile::fill_holes() {
       allocate(state_->growth, 0, 0, size_bytes, "fill the holes of it", state_->path));
 }
 
-void DataFile::shrink(std::uint64_t size_bytes) {
-  QUIRE_ASSERT(state_->access == Access::read_write);
-  resize(state_->growth, size_bytes, "shrink to " + std::to_string(size_bytes) + " bytes",
-         state_->path);
-}
-
 std::error_code DataFile::write_zeros(std::uint64_t offset, std::uint64_t size_bytes) {
+  if (is_private()) {
+    std::memset(write_base() + offset, 0, size_bytes);
+    return {};
+  }
   QUIRE_ASSERT(state_->access == Access::read_write);
   write_zeros_at(state_->growth, offset, size_bytes,
                  "write " + std::to_string(size_bytes) + " zeros at " + std::to_string(offset),
@@ -261,6 +283,7 @@ std::error_code DataFile::flush_pages(std::uint64_t offset, std::uint64_t size_b
 }
 
 std::error_code DataFile::flush_all() {
+  if (is_private()) return {};
   const int result = uninterrupted([&] { return system.fdatasync(state_->pages.get()); });
   return result == 0 ? std::error_code{} : last_error();
 }

@@ -2,7 +2,7 @@
 // of one reserved address window, growth, flush. Knows nothing of pages.
 //
 // Threads: base pointers, sizes and flush calls from any thread; flushes of one role are serialised
-// by the caller; `grow` and `shrink` by one thread at a time.
+// by the caller; `grow` by one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,16 @@ namespace quire::storage {
 
 class DataFile {
  public:
-  enum class Access { read_write, read_only };
+  // private_view: what is stored, grown and flushed stays in this process's memory and is gone with
+  // the object; pages that nothing was stored into show the file. For looking at a file that would
+  // have to be changed first.
+  enum class Access { read_write, read_only, private_view };
 
   // Opens an existing file (following symlinks) and learns identity and file system; maps nothing
   // yet. Throws Errc::io (absent, no permission, a directory, ...), Errc::unsupported_filesystem
-  // unless `allow_any_filesystem`. Read-only access, too, opens read-write where that is permitted:
-  // on overlayfs it would otherwise keep seeing the file as it was before its first change.
+  // unless `allow_any_filesystem`. All but read_write access open read-write, too, where that is
+  // permitted: on overlayfs they would otherwise keep seeing the file as it was before its first
+  // change.
   DataFile(const std::filesystem::path& path, Access access, bool allow_any_filesystem);
   ~DataFile();
   DataFile(const DataFile&) = delete;
@@ -56,8 +60,11 @@ class DataFile {
   FileIdentity identity() const noexcept;
   FilesystemKind filesystem() const noexcept;
 
-  // False when read-only access got only O_RDONLY descriptions.
+  // False when only O_RDONLY descriptions were permitted.
   bool is_opened_for_writing() const noexcept;
+
+  // True for Access::private_view.
+  bool is_private() const noexcept;
 
   // True when the path names another file now, or the file was deleted. A file that was renamed, or
   // a path that this process cannot follow (any more), says nothing: false. One or two system
@@ -69,7 +76,7 @@ class DataFile {
   // flushing, or be about to. A directory that this process may not read is left alone.
   [[nodiscard]] std::error_code flush_name();
 
-  // Size now, asked of the system.
+  // Size now, asked of the system; of a private view, its own.
   std::uint64_t size_bytes() const;
 
   // Reads without mapping; short reads past the end give fewer bytes. Returns the number read.
@@ -79,7 +86,8 @@ class DataFile {
   // Reserves address space and maps the file twice (read-only for everyone, read-write for the
   // writer's code; in a single-mapping build both are the same). `reserve_bytes` 0 = 1 TiB; raised
   // to the file's size, halved until the system grants it. The window is fixed until the object
-  // ends, the file grows under it. Read-only access maps only the first. Once per object. Throws
+  // ends, the file grows under it. Read-only access maps only the first, a private view only the
+  // second, as copy_on_write. Once per object. Throws
   // Errc::no_space.
   void map(std::uint64_t reserve_bytes);
 
@@ -100,9 +108,6 @@ class DataFile {
   // Gives every hole of the file its blocks: a copy may have come with holes, and storing into one
   // on a full disk would raise SIGBUS. Cheap when there are none. Throws Errc::no_space.
   void fill_holes();
-
-  // Cuts the file; only the last process attached may (rule 7).
-  void shrink(std::uint64_t size_bytes);
 
   // Writes zeros over a range in 4 KiB writes (so that the page cache holds it in small folios:
   // larger ones make every flush of one page write all of the folio) and flushes it through the

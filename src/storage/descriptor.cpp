@@ -96,6 +96,9 @@ void throw_errno(int error_number, const std::string& action, const std::filesys
       path.string() + ": " + action + ": " + std::generic_category().message(error_number);
   const std::string hint = hint_for(error_number, path);
   if (!hint.empty()) text += " (" + hint + ")";
+  if (error_number == EROFS || error_number == EACCES || error_number == EPERM) {
+    throw NotPermitted(text);
+  }
   throw Error(is_shortage(error_number) ? Errc::no_space : Errc::io, text);
 }
 

@@ -1,6 +1,8 @@
 // An owned, close-on-exec file descriptor, and the errors that calls on it turn into.
 #pragma once
 
+#include <quire/error.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -41,8 +43,15 @@ FileIdentity identity_of(const Descriptor& file);
 // Where the descriptor's file stands now, as far as the system tells; for messages.
 std::filesystem::path path_of(int descriptor);
 
-// Throws Error for `error_number`: ENOSPC, EDQUOT, EFBIG -> no_space; EROFS, EACCES, EPERM and all
-// else -> io; the text is "<path>: <action>: <system's reason>" with a hint where one helps.
+// The system does not let this process write (Errc::io): it may still read.
+class NotPermitted final : public Error {
+ public:
+  explicit NotPermitted(const std::string& what) : Error(Errc::io, what) {}
+};
+
+// Throws Error for `error_number`: ENOSPC, EDQUOT, EFBIG -> no_space; EROFS, EACCES, EPERM -> io,
+// as NotPermitted; all else -> io; the text is "<path>: <action>: <system's reason>" with a hint
+// where one helps.
 [[noreturn]] void throw_errno(int error_number, const std::string& action,
                               const std::filesystem::path& path);
 

@@ -70,8 +70,8 @@ OpenedFile open_descriptions(const std::filesystem::path& path, OpenMode mode, i
                              std::size_t count) {
   for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
     OpenedFile opened;
-    opened.is_writable = true;
-    Descriptor first = try_open(path, O_RDWR | extra_flags);
+    opened.is_writable = mode != OpenMode::read;
+    Descriptor first = try_open(path, (opened.is_writable ? O_RDWR : O_RDONLY) | extra_flags);
     if (!first.is_open() && mode == OpenMode::write_if_allowed && forbids_writing(errno)) {
       opened.is_writable = false;
       first = try_open(path, O_RDONLY | extra_flags);

@@ -18,6 +18,7 @@ namespace quire::storage {
 std::error_code last_error() noexcept;
 
 enum class OpenMode {
+  read,             // O_RDONLY
   write,            // O_RDWR, or the error
   write_if_allowed  // O_RDWR, or O_RDONLY where writing is not permitted
 };

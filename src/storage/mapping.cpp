@@ -27,6 +27,18 @@ class OpenFile {
   int descriptor_;
 };
 
+ipc::mode_t mode_of(Mapping::Mode mode) noexcept {
+  switch (mode) {
+    case Mapping::Mode::read_only:
+      return ipc::read_only;
+    case Mapping::Mode::read_write:
+      return ipc::read_write;
+    case Mapping::Mode::copy_on_write:
+      break;
+  }
+  return ipc::copy_on_write;
+}
+
 }  // namespace
 
 struct Mapping::Region {
@@ -42,9 +54,9 @@ int Mapping::map(int descriptor, Mode mode, std::uint64_t offset, std::uint64_t 
   QUIRE_ASSERT(offset % system_page_bytes() == 0 && size_bytes > 0);
   auto region = std::make_unique<Region>();
   try {
-    region->mapped = ipc::mapped_region(
-        OpenFile{descriptor}, mode == Mode::read_write ? ipc::read_write : ipc::read_only,
-        static_cast<ipc::offset_t>(offset), size_bytes, nullptr, MAP_NORESERVE);
+    region->mapped =
+        ipc::mapped_region(OpenFile{descriptor}, mode_of(mode), static_cast<ipc::offset_t>(offset),
+                           size_bytes, nullptr, MAP_NORESERVE);
   } catch (const ipc::interprocess_exception& refusal) {
     return refusal.get_native_error() != 0 ? refusal.get_native_error() : EINVAL;
   }
@@ -53,6 +65,18 @@ int Mapping::map(int descriptor, Mode mode, std::uint64_t offset, std::uint64_t 
   if (system.madvise(region->mapped.get_address(), size_bytes, MADV_DONTFORK) == -1) return errno;
   region_ = std::move(region);
   return 0;
+}
+
+int Mapping::map_memory_from(std::uint64_t offset) {
+  QUIRE_ASSERT(offset % system_page_bytes() == 0 && offset <= size_bytes());
+  if (offset == size_bytes()) return 0;
+  void* const first = base() + offset;
+  const std::uint64_t window_bytes = size_bytes() - offset;
+  if (::mmap(first, window_bytes, PROT_READ | PROT_WRITE,
+             MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != first) {
+    return errno;
+  }
+  return system.madvise(first, window_bytes, MADV_DONTFORK) == 0 ? 0 : errno;
 }
 
 std::byte* Mapping::base() const noexcept {

@@ -50,6 +50,7 @@ struct RegionFile::State {
   FileIdentity identity;
   Descriptor file;
   Descriptor locks;  // apart from `file`, which the mapping would keep alive with its locks
+  Mapping::Mode mode = Mapping::Mode::read_write;
   Mapping mapping;
 
   // Where the file system has no fallocate: faults the range in for writing, which takes the blocks
@@ -76,6 +77,30 @@ RegionFile::RegionFile(const std::filesystem::path& path, int like)
   state_->identity = opened.identity;
   state_->file = std::move(opened.descriptions[0]);
   state_->locks = std::move(opened.descriptions[1]);
+}
+
+RegionFile::RegionFile(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+
+RegionFile RegionFile::open_to_read(const std::filesystem::path& path) {
+  auto state = std::make_unique<State>();
+  state->path = path;
+  state->mode = Mapping::Mode::read_only;
+  OpenedFile opened = open_descriptions(path, OpenMode::read, O_NOFOLLOW, 2);
+  state->identity = opened.identity;
+  state->file = std::move(opened.descriptions[0]);
+  state->locks = std::move(opened.descriptions[1]);
+  return RegionFile{std::move(state)};
+}
+
+RegionFile RegionFile::in_memory() {
+  auto state = std::make_unique<State>();
+  state->path = "shared region in memory";
+  for (Descriptor* descriptor : {&state->file, &state->locks}) {
+    *descriptor = Descriptor{system.memfd_create("quire", MFD_CLOEXEC)};
+    if (!descriptor->is_open()) throw_errno(errno, "create", state->path);
+  }
+  state->identity = identity_of(state->file);
+  return RegionFile{std::move(state)};
 }
 
 RegionFile::~RegionFile() = default;
@@ -109,8 +134,7 @@ void RegionFile::reset(std::uint64_t size_bytes, std::uint64_t kept_bytes) {
 
 std::byte* RegionFile::map(std::uint64_t size_bytes) {
   QUIRE_ASSERT(base() == nullptr);
-  const int refused =
-      state_->mapping.map(state_->file.get(), Mapping::Mode::read_write, 0, size_bytes);
+  const int refused = state_->mapping.map(state_->file.get(), state_->mode, 0, size_bytes);
   if (refused == ENOMEM || refused == EAGAIN) {
     throw Error(Errc::no_space, state_->path.string() + ": map: no address space for " +
                                     std::to_string(size_bytes) +

@@ -20,6 +20,14 @@ class RegionFile {
   // descriptor `like` and, where the system lets us, its owner and group. A symlink at `path` is
   // refused. Maps nothing. Throws Errc::io, Errc::no_space.
   RegionFile(const std::filesystem::path& path, int like);
+
+  // Opens an existing one to look at it: `map` maps it read-only, nothing else is called. Throws
+  // Errc::io.
+  static RegionFile open_to_read(const std::filesystem::path& path);
+
+  // One that no other process sees, in memory. Throws Errc::io.
+  static RegionFile in_memory();
+
   ~RegionFile();
   RegionFile(const RegionFile&) = delete;
   RegionFile& operator=(const RegionFile&) = delete;
@@ -37,8 +45,8 @@ class RegionFile {
   // file system can punch holes. Throws Errc::no_space.
   void reset(std::uint64_t size_bytes, std::uint64_t kept_bytes);
 
-  // Maps `size_bytes` (shared, read-write, MADV_DONTFORK). Once per object. Throws Errc::no_space,
-  // Errc::io.
+  // Maps `size_bytes` (shared, MADV_DONTFORK; read-write unless opened to read). Once per object.
+  // Throws Errc::no_space, Errc::io.
   std::byte* map(std::uint64_t size_bytes);
   std::byte* base() const noexcept;
 
@@ -50,6 +58,8 @@ class RegionFile {
 
  private:
   struct State;
+  explicit RegionFile(std::unique_ptr<State> state) noexcept;
+
   std::unique_ptr<State> state_;
 };
 

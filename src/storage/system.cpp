@@ -8,6 +8,7 @@ static_assert(sizeof(off_t) == 8, "files are larger than 2 GiB");
 static_assert(sizeof(void*) == 8, "files are mapped whole");
 
 System system = {
+    .memfd_create = ::memfd_create,
     .openat = [](int directory, const char* path, int flags,
                  mode_t mode) { return ::openat(directory, path, flags, mode); },
     .close = ::close,

@@ -19,6 +19,7 @@ namespace quire::storage {
 
 // Same arguments, results and errno as the calls of the same name.
 struct System {
+  int (*memfd_create)(const char* name, unsigned flags);
   int (*openat)(int directory, const char* path, int flags, mode_t mode);
   int (*close)(int descriptor);
   int (*fstat)(int descriptor, struct stat* status);

@@ -111,6 +111,7 @@ void mark_in_use(Store& store) {
 }
 
 void redirty(Store& store, std::uint64_t offset, std::uint64_t size_bytes) {
+  if (store.data().is_private()) return;  // nothing of it is ever written; storing would copy it
   crash_point("redirty: begins", offset, size_bytes);
   constexpr std::uint64_t kSystemPageBytes = 4096;
   const std::uint64_t limit = offset + size_bytes;

@@ -63,17 +63,22 @@ class Recovery {
  public:
   Recovery(Store& store, const format::Meta& meta) : store_(store), meta_(meta) {}
 
-  void run() {
+  Recovered run() {
     fill_control();
     rebuild_allocator();
     crash_point("recovery: allocator rebuilt");
     const log::Tail tail = scan_log();
-    if (meta_.clean == 1 && sabotaged("clean_mark_believed")) return;
-    if (meta_.clean == 1 && record_count_ == 0) return keep_for_other_states();
+    const Recovered recovered{TxnId{meta_.txn}, last_logged_};
+    if (meta_.clean == 1 && sabotaged("clean_mark_believed")) return recovered;
+    if (meta_.clean == 1 && record_count_ == 0) {
+      keep_for_other_states();
+      return recovered;
+    }
     require_may_be_written(store_);
     crash_point("recovery: log scanned");
     replay(tail);
     crash_point("recovery: replayed");
+    return recovered;
   }
 
  private:
@@ -189,6 +194,7 @@ class Recovery {
                   store_.name() + ": log position " + std::to_string(scanner.tail().end.value) +
                       ": a record that was acknowledged is damaged; restore from a copy");
     }
+    last_logged_ = scanner.txn();
     return scanner.tail();
   }
 
@@ -256,6 +262,7 @@ class Recovery {
   Store& store_;
   format::Meta meta_;
   std::uint64_t record_count_ = 0;
+  TxnId last_logged_;
   std::uint64_t logged_pages_ = 0;  // of the extents that the log names
 };
 
@@ -292,7 +299,7 @@ bool drop_untrusted_cache(storage::DataFile& data, const shared::Region& region)
                   "the disk cannot be read back; end that process");
 }
 
-void recover(Store& store, bool is_cache_trusted) {
+Recovered recover(Store& store, bool is_cache_trusted) {
   const format::MetaChoice choice = read_metas_unmapped(store.data());
   if (!store.has_facts(choice.meta)) {
     throw Error(Errc::corrupt, store.name() +
@@ -319,7 +326,7 @@ void recover(Store& store, bool is_cache_trusted) {
   }
   store.control().checkpoint_intent.store(0);
   crash_point("recovery: metas agree");
-  Recovery(store, choice.meta).run();
+  return Recovery(store, choice.meta).run();
 }
 
 }  // namespace quire::txn

@@ -31,6 +31,6 @@ format::MetaChoice read_metas_unmapped(const storage::DataFile& data);
 // Fills the region from the file: newest meta, space map, log. Ends with a checkpoint of a new
 // epoch unless the file was closed cleanly. The caller is alone and has mapped the file. Throws
 // Errc::corrupt, io, no_space.
-void recover(Store& store, bool is_cache_trusted);
+Recovered recover(Store& store, bool is_cache_trusted);
 
 }  // namespace quire::txn

@@ -1,10 +1,11 @@
-// A registered snapshot of a store.
+// A snapshot: one state of a file, registered so that nobody reuses its pages.
 #pragma once
 
 #include <quire/options.h>
 
 #include "pages/verification.h"
 #include "txn/store.h"
+#include "txn/viewer.h"
 
 namespace quire::txn {
 
@@ -14,6 +15,10 @@ class Snapshot {
   // Registers at the newest published commit; reads through `view` verify as `verify` says. Throws
   // Errc::no_space when no slot can be had.
   explicit Snapshot(Store& store, Verify verify = Verify::never);
+
+  // Of what a process that may only read has pinned. Throws Errc::no_space.
+  explicit Snapshot(PinnedState pinned, Verify verify = Verify::never);
+
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
@@ -21,16 +26,20 @@ class Snapshot {
   TxnId txn() const noexcept { return txn_; }
   const State& state() const noexcept { return state_; }
   const pages::PageView& view() const noexcept { return view_; }
-  Store& store() const noexcept { return store_; }
+  File& file() const noexcept { return file_; }
 
   // What a view of this snapshot verifies by when it is to verify though `view` does not.
   const pages::Verification& verification() const noexcept { return verification_; }
 
  private:
-  Store& store_;
+  void look(Verify verify);
+
+  PinnedState pinned_;        // in the place of a slot
+  shared::Readers* readers_;  // null: pinned
+  File& file_;
   pages::Verification verification_;  // before slot_: its checkpoint comes before the snapshot
   TxnId txn_;                         // before slot_, whose initialiser fills it
-  std::uint32_t slot_;
+  std::uint32_t slot_ = 0;
   State state_;
   pages::PageView view_;
 };

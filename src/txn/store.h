@@ -7,61 +7,41 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
-#include <mutex>
 #include <string>
 
 #include "base/id.h"
-#include "format/meta.h"
 #include "log/log.h"
 #include "pages/allocator.h"
-#include "pages/page_view.h"
-#include "pages/verification.h"
 #include "shared/locks.h"
 #include "shared/readers.h"
 #include "shared/region.h"
-#include "storage/data_file.h"
-#include "storage/fault_guard.h"
+#include "txn/file.h"
 
 namespace quire::txn {
 
-// What one commit left: the record that the region keeps of it.
-struct State {
-  format::TreeRoot catalogue;
-  format::TreeRoot default_table;
-  std::uint64_t page_count = 0;  // pages of the file at that commit
-  Lsn log_end;                   // the log's tail after it ...
-  std::uint64_t log_chain = 0;
-  TxnId newest_full;  // newest commit up to here that asked for Durability::full (rule 10)
-  std::uint64_t deferred_tail = 0;  // end of its deferred frees (rule 11)
-  std::uint64_t next_table_id = 1;
-  std::uint64_t full_count =
-      0;  // commits that asked for Durability::full, since the region was made
-};
-static_assert(sizeof(State) % 8 == 0);
-
-// Facts that never change in a file's life.
-struct Facts {
-  std::uint32_t page_bytes = 0;
-  std::uint64_t checksum_seed = 0;
-  bool may_be_written = true;  // false: made by a newer version in a way that allows reading only
+// What recovery has started from, and the last transaction that the log held beyond it.
+struct Recovered {
+  TxnId checkpoint;
+  TxnId last_logged;
 };
 
 // Threads: any; each part says what it needs. Never moves.
-class Store {
+class Store final : public File {
  public:
   // Opens or creates the file, attaches to its region, and recovers when alone. Throws what
   // Database's constructor does.
   Store(const std::filesystem::path& path, const Options& options);
 
-  // Leaves; the last process writes a checkpoint and marks the file clean.
-  ~Store();
-  Store(const Store&) = delete;
-  Store& operator=(const Store&) = delete;
+  // A view of the file for a process that may only read it while nobody is attached: recovers into
+  // memory of its own, and nobody else ever sees it. Pins the last checkpoint and every state after
+  // it by its lock descriptor; what it has read is true if the metas are the same afterwards and
+  // nobody has attached. From then on the states of `recovered()` are all that has to stay pinned.
+  struct PrivateView {};
+  Store(PrivateView, const std::filesystem::path& path, const Options& options);
 
-  const std::string& name() const noexcept { return name_; }
-  const Facts& facts() const noexcept { return facts_; }
-  storage::DataFile& data() noexcept { return data_; }
+  // Leaves; the last process writes a checkpoint and marks the file clean.
+  ~Store() override;
+
   shared::Region& region() noexcept { return region_; }
   shared::Control& control() const noexcept { return region_.control(); }
   shared::Readers& readers() noexcept { return readers_; }
@@ -70,17 +50,7 @@ class Store {
   shared::ByteMutex& flush_lock() noexcept { return flush_lock_; }
   pages::Allocator& allocator() noexcept { return allocator_; }
 
-  // Throws Errc::misuse when the file's pages have another size than asked for, wrong_version when
-  // it must not be written and is to be.
-  void require_fits(const Options& options) const;
-
-  // Pages below `page_count` may be read through it. Throws Errc::no_space when another process,
-  // with more address space, has made the file larger than can be seen here.
-  pages::PageView view(std::uint64_t page_count) const;
-
-  // For reads that begin now, less `newest`; to be asked for before the state that they read is
-  // chosen.
-  pages::Verification verification(Verify verify);
+  const Recovered& recovered() const noexcept { return recovered_; }
 
   // Throws Errc::no_space when the file has outgrown this process's window. Whoever writes or
   // flushes asks first.
@@ -102,17 +72,10 @@ class Store {
     return TxnId{control().published.load(std::memory_order_acquire)};
   }
   Lsn durable() const noexcept { return Lsn{control().durable.load(std::memory_order_acquire)}; }
-  TxnId checkpointed() const noexcept;
+  TxnId checkpointed() const noexcept override;
 
   // Lets readers begin at `txn`, unless they begin later already, and wakes who waits for commits.
   void publish(TxnId txn) noexcept;
-
-  // True when a meta agrees with what never changes in this file's life.
-  bool has_facts(const format::Meta& meta) const noexcept;
-
-  // The metas as the map shows them, newest valid one first. Throws Errc::corrupt when neither is
-  // valid, or when it has become another file's.
-  format::MetaChoice read_metas() const;
 
   // Records that a flush has failed: nothing is acknowledged from now on, in any process (rule 6).
   // Then throws Errc::poisoned naming `error`.
@@ -125,43 +88,21 @@ class Store {
   void require_in_place() const;
   void require_in_place_now_and_then();
 
-  // Notes pages that cannot be read instead of dying of SIGBUS, from now on, for the whole store.
-  // One thread at a time; harmless when it is so already.
-  void guard_sigbus();
-  bool is_guarded() const noexcept { return is_guarded_.load(std::memory_order_acquire); }
-
-  // Throws Errc::io once a page could not be read: nothing read before is to be believed, nothing
-  // stored before is to be made known (see storage/fault_guard.h).
-  void require_readable() const {
-    if (is_guarded()) [[unlikely]]
-      require_nothing_lost();
-  }
-
-  bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_relaxed); }
-
-  // In a forked child: closes descriptors, touches nothing shared.
-  void abandon_after_fork() noexcept;
-
  private:
-  void map(const Options& options);
   void recover_readable(bool is_cache_trusted);
-  void require_nothing_lost() const;
+  const storage::FaultGuard& region_guard() const noexcept override { return region_.guard(); }
+  std::string region_path() const override { return region_.path(); }
+  void guard_region() override { region_.guard_faults(); }
+  void abandon_region() noexcept override;
 
-  storage::DataFile data_;
-  std::string name_;
-  Facts facts_;
-  storage::FaultGuard guard_;  // of the data file; ends before its mappings
   shared::Region region_;
-  std::atomic<bool> is_guarded_{false};
-  shared::Readers readers_;
-  shared::WriterLock writer_lock_;
-  shared::ByteMutex checkpoint_lock_;
-  shared::ByteMutex flush_lock_;
+  shared::Readers readers_{region_};
+  shared::WriterLock writer_lock_{region_, readers_.process_index()};
+  shared::ByteMutex checkpoint_lock_{region_, shared::kCheckpointByte};
+  shared::ByteMutex flush_lock_{region_, shared::kFlushByte};
   pages::Allocator allocator_;
-  std::once_flag verified_made_;
-  std::unique_ptr<pages::VerifiedPages> verified_;  // made when first asked for
-  std::atomic<std::int64_t> looked_in_tick_{0};     // when the files were last seen in their places
-  std::atomic<bool> abandoned_{false};
+  Recovered recovered_;
+  std::atomic<std::int64_t> looked_in_tick_{0};  // when the files were last seen in their places
 };
 
 // Raises a word that only grows (rule 10).

@@ -1,6 +1,7 @@
 #include "txn/watch.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "shared/event.h"
 
@@ -22,6 +23,18 @@ std::optional<TxnId> wait_for_commit(const Store& store, TxnId after,
     shared::event_wait(
         event, seen,
         std::min(kSleepMax, std::chrono::floor<microseconds>(timeout - waited) + microseconds{1}));
+  }
+}
+
+std::optional<TxnId> wait_for_commit(Viewer& viewer, TxnId after,
+                                     std::chrono::nanoseconds timeout) {
+  constexpr std::chrono::nanoseconds kPause = std::chrono::milliseconds{5};
+  const auto begin = std::chrono::steady_clock::now();
+  for (;;) {
+    if (const TxnId newest = viewer.pin().txn; newest > after) return newest;
+    const std::chrono::nanoseconds waited = std::chrono::steady_clock::now() - begin;
+    if (waited >= timeout) return std::nullopt;
+    std::this_thread::sleep_for(std::min(kPause, timeout - waited));
   }
 }
 

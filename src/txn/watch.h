@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "txn/store.h"
+#include "txn/viewer.h"
 
 namespace quire::txn {
 
@@ -13,5 +14,9 @@ namespace quire::txn {
 // any.
 std::optional<TxnId> wait_for_commit(const Store& store, TxnId after,
                                      std::chrono::nanoseconds timeout);
+
+// The same for a process that may only read: it cannot be woken, so it looks every few
+// milliseconds.
+std::optional<TxnId> wait_for_commit(Viewer& viewer, TxnId after, std::chrono::nanoseconds timeout);
 
 }  // namespace quire::txn

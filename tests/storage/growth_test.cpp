@@ -1,4 +1,4 @@
-// Growing and shrinking: under the windows of everybody, durable before it returns, never SIGBUS.
+// Growing: under the windows of everybody, durable before it returns, never SIGBUS.
 #include <csignal>
 
 #include <sys/ioctl.h>
@@ -186,15 +186,6 @@ TEST_P(DataFileGrow, ZerosReplaceARangeInSmallWrites) {
   EXPECT_FALSE(data_->write_zeros(1000, 100'000));
   EXPECT_EQ(read_file(path_), std::string(1000, 'q') + std::string(100'000, '\0') +
                                   std::string(kFileBytes - 101'000, 'q'));
-}
-
-TEST_P(DataFileGrow, ShrinksAndGrowsAgainWithZeros) {
-  EXPECT_FALSE(data_->grow(2 * kMiB));
-  data_->write_base()[kMiB] = byte_of('x');
-  data_->shrink(kFileBytes);
-  EXPECT_EQ(data_->size_bytes(), kFileBytes);
-  EXPECT_FALSE(data_->grow(2 * kMiB));
-  EXPECT_EQ(data_->read_base()[kMiB], byte_of('\0'));
 }
 
 // As a power cut does: what was not flushed is gone (EXT4_IOC_SHUTDOWN, journal not flushed).

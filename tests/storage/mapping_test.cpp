@@ -143,8 +143,38 @@ TEST_P(DataFileMap, StaysOnePieceWhateverIsDone) {
   EXPECT_FALSE(data_->write_zeros(kFileBytes, kFileBytes));
   EXPECT_FALSE(data_->flush_pages(kFileBytes, kFileBytes));
   EXPECT_FALSE(data_->flush_all());
-  data_->shrink(2 * kFileBytes);
   expect_whole_windows();
+}
+
+TEST_P(DataFileMap, APrivateViewChangesNothingOfTheFile) {
+  const std::string before = read_file(path_);
+  DataFile own{path_, Access::private_view, false};
+  own.map(0);
+  EXPECT_TRUE(own.is_private());
+  own.write_base()[5000] = byte_of('x');
+  EXPECT_FALSE(own.grow(4 * kFileBytes));
+  EXPECT_EQ(own.size_bytes(), 4 * kFileBytes);
+  EXPECT_EQ(own.read_base()[4 * kFileBytes - 1], byte_of('\0'));
+  own.write_base()[4 * kFileBytes - 1] = byte_of('y');
+  EXPECT_FALSE(own.write_zeros(0, 4096));
+  EXPECT_FALSE(own.flush_log(0, 4096));
+  EXPECT_FALSE(own.flush_pages(4096, 8192));
+  EXPECT_FALSE(own.flush_all());
+  EXPECT_EQ(own.read_base()[5000], byte_of('x'));
+  EXPECT_EQ(own.read_base()[4 * kFileBytes - 1], byte_of('y'));
+  EXPECT_EQ(own.read_base()[0], byte_of('\0'));
+  EXPECT_EQ(read_file(path_), before);
+}
+
+TEST_P(DataFileMap, APrivateViewShowsTheFileWhereNothingWasStored) {
+  data_->map(0);
+  DataFile own{path_, Access::private_view, false};
+  own.map(0);
+  own.write_base()[0] = byte_of('x');
+  data_->write_base()[0] = byte_of('o');
+  data_->write_base()[8192] = byte_of('o');
+  EXPECT_EQ(own.read_base()[0], byte_of('x'));
+  EXPECT_EQ(own.read_base()[8192], byte_of('o'));
 }
 
 TEST_P(DataFileMap, ForkedChildDoesNotHaveIt) {
