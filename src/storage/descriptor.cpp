@@ -24,9 +24,11 @@ std::string hint_for(int error_number, const std::filesystem::path& path) {
     case EISDIR:
       return "name a file, not a directory";
     case EACCES:
-      return "check the permissions of the file and of every directory above it";
+      return "check the permissions of the file and of every directory above it; what this process "
+             "may only read can be opened read-only";
     case EPERM:
-      return "the file or its directory may be immutable: see lsattr";
+      return "the file or its directory may be immutable: see lsattr; the database can be opened "
+             "read-only";
     case EROFS:
       return "the file system is mounted read-only; the database can be opened read-only";
     case ENOSPC:

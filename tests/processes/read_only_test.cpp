@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -149,6 +150,292 @@ TEST_F(ReadOnlyProcess, SeesEachCommitOfWriters) {
     if (i % 100 == 50) db.checkpoint();
   }
   child.kill();
+}
+
+TEST_F(ReadOnlyProcess, MayNotWriteAndIsToldSo) {
+  make_clean(file_);
+  EXPECT_EQ(Child([&](Link&) {
+              give_up_rights();
+              const std::string text = text_of([&] { Database{file_}; });
+              EXPECT_NE(text.find("read-only"), std::string::npos) << text;
+            }).wait(),
+            0);
+  run_reader([&](Database& db) {
+    EXPECT_EQ(errc_of([&] { db.begin(); }), Errc::read_only);
+    EXPECT_EQ(errc_of([&] { db.try_begin(); }), Errc::read_only);
+    EXPECT_EQ(errc_of([&] { db.put("a", "b"); }), Errc::read_only);
+    EXPECT_EQ(errc_of([&] { db.checkpoint(); }), Errc::read_only);
+    EXPECT_EQ(errc_of([&] { db.sync(); }), Errc::read_only);
+  });
+}
+
+// A small file, all of whose pages are reused again and again.
+TEST_F(ReadOnlyProcess, KeepsItsSnapshotThroughManyCommits) {
+  Database db{file_, {.durability = Durability::relaxed}};
+  overwrite(db, 100);
+  db.sync();
+  const Tables expected = tables_of(db);
+  Child child = reader([&](Database& mine, Link& link) {
+    const Snapshot held = mine.snapshot();
+    link.send(1);
+    link.receive();
+    EXPECT_EQ(entries(held.table()), expected.at(""));
+    EXPECT_EQ(entries(held.table("large")), expected.at("large"));
+  });
+  ASSERT_EQ(child.receive(), 1u);
+  overwrite(db, rounds(10'000, 1000), 1000);
+  child.send(1);
+  EXPECT_EQ(child.wait(), 0);
+}
+
+// The pins are all that the next writer knows of the snapshot.
+TEST_F(ReadOnlyProcess, KeepsItsSnapshotThroughDeathsOfAllWriters) {
+  Tables expected;
+  Child first{[&](Link& link) {
+    Database db{file_, {.durability = Durability::relaxed}};
+    overwrite(db, 100);
+    db.sync();
+    link.send(1);
+    link.receive();
+    overwrite(db, 700, 5000);
+    link.send(2);
+    link.receive();
+  }};
+  ASSERT_EQ(first.receive(), 1u);
+  expected = tables_of(Database{file_, kReadOnly});
+  Child child = reader([&](Database& mine, Link& link) {
+    const Snapshot held = mine.snapshot();
+    link.send(1);
+    while (link.receive()) {
+      EXPECT_EQ(entries(held.table()), expected.at(""));
+      EXPECT_EQ(entries(held.table("large")), expected.at("large"));
+      link.send(1);
+    }
+  });
+  ASSERT_EQ(child.receive(), 1u);
+  first.send(1);
+  ASSERT_EQ(first.receive(), 2u);
+  first.kill();
+  for (std::uint64_t life = 0; life < 4; ++life) {
+    {
+      Database db{file_, {.durability = Durability::relaxed}};
+      overwrite(db, 600, 10'000 * (life + 1));
+      expect_sound(db);
+    }
+    child.send(1);
+    ASSERT_TRUE(child.receive().has_value()) << "life " << life;
+    if (life % 2 == 0) leave_unclean([&](Database& db) { overwrite(db, 300, 777); });
+  }
+  child.kill();
+}
+
+// Its values of many pages stand in the file, born after the checkpoint that it started from.
+TEST_F(ReadOnlyProcess, KeepsWhatItRecoveredWhenWritersComeAndOverwriteAll) {
+  { Database{file_}; }
+  leave_unclean([](Database& db) {
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      db.write([&](Transaction& tx) {
+        tx.table().put(big_endian(i), pattern(kLargeBytes, i));
+        tx.table("small").put(big_endian(i), pattern(100, i));
+      });
+    }
+  });
+  const std::filesystem::path copied = directory_.file("copied");
+  std::filesystem::copy_file(file_, copied);
+  const Tables expected = tables_of(Database{copied});
+  ASSERT_EQ(expected.at("").size(), 20u);
+  Child child = reader([&](Database& mine, Link& link) {
+    const Snapshot held = mine.snapshot();
+    link.send(1);
+    while (link.receive()) {
+      EXPECT_EQ(entries(held.table()), expected.at(""));
+      EXPECT_EQ(entries(held.table("small")), expected.at("small"));
+      link.send(1);
+    }
+  });
+  ASSERT_EQ(child.receive(), 1u);
+  for (std::uint64_t life = 0; life < 3; ++life) {
+    Database db{file_, {.durability = Durability::relaxed}};
+    EXPECT_EQ(tables_of(db).at("").size(), 20u);
+    for (std::uint64_t i = 0; i < 400; ++i) {
+      db.write([&](Transaction& tx) {
+        tx.table().put(big_endian(i % 20), pattern(kLargeBytes, 1000 * (life + 1) + i));
+        tx.table("small").put(big_endian(i % 20), pattern(100, 1000 + i));
+      });
+      if (i % 100 == 99) db.checkpoint();
+    }
+    child.send(1);
+    ASSERT_TRUE(child.receive().has_value()) << "life " << life;
+  }
+  child.kill();
+}
+
+TEST_F(ReadOnlyProcess, SwitchesOverWhenWritersComeAndGo) {
+  { advance(*std::make_unique<Database>(file_)); }
+  Child child = reader([&](Database& mine, Link& link) {
+    std::vector<Snapshot> held;
+    std::vector<std::uint64_t> counts;
+    while (const std::optional<std::uint64_t> expected = link.receive()) {
+      held.push_back(mine.snapshot());
+      counts.push_back(expect_ledger(held.back()));
+      EXPECT_EQ(counts.back(), *expected);
+      for (std::size_t i = 0; i < held.size(); i += 3) EXPECT_EQ(expect_ledger(held[i]), counts[i]);
+      link.send(1);
+    }
+  });
+  const auto look = [&](std::uint64_t expected) {
+    child.send(expected);
+    ASSERT_TRUE(child.receive().has_value());
+  };
+  std::uint64_t last = 1;
+  for (std::uint64_t round = 0; round < rounds(12, 4); ++round) {
+    look(last);
+    {
+      Database db{file_};
+      for (int i = 0; i < 7; ++i) last = advance(db, Durability::full);
+      look(last);
+      if (round % 3 == 0) db.checkpoint();
+      last = advance(db);
+    }
+    look(last);
+    leave_unclean([&](Database& db) {
+      for (int i = 0; i < 5; ++i) advance(db);
+    });
+    last += 5;
+    look(last);
+    if (round % 4 == 3) std::filesystem::remove(lock_file_of(file_));
+  }
+  child.kill();
+}
+
+TEST_F(ReadOnlyProcess, ManyProcessesPinManyStates) {
+  Database db{file_, {.durability = Durability::relaxed}};
+  advance(db, Durability::full);
+  std::vector<Child> children;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    children.push_back(reader([&](Database& mine, Link& link) {
+      std::vector<Snapshot> held;
+      link.send(1);
+      while (link.receive().value_or(0) == 1) {
+        held.push_back(mine.snapshot());
+        link.send(held.back().txn());
+      }
+      std::uint64_t last = 0;
+      for (const Snapshot& snapshot : held) {
+        const std::uint64_t count = expect_ledger(snapshot);
+        EXPECT_GE(count, last);
+        last = count;
+      }
+    }));
+    ASSERT_EQ(children.back().receive(), 1u);
+  }
+  for (std::uint64_t i = 0; i < rounds(1200, 100); ++i) {
+    advance(db, Durability::relaxed);
+    Child& child = children[i % children.size()];
+    child.send(1);
+    ASSERT_TRUE(child.receive().has_value());
+  }
+  for (int i = 0; i < 200; ++i) advance(db, Durability::relaxed);
+  for (Child& child : children) {
+    child.send(0);
+    EXPECT_EQ(child.wait(), 0);
+  }
+}
+
+// Who may read may lock what he likes: it costs disk, but neither hangs nor harms.
+TEST_F(ReadOnlyProcess, HostileLocksCostOnlyPages) {
+  Database db{file_, {.durability = Durability::relaxed}};
+  overwrite(db, 50);
+  Child hostile{[&](Link& link) {
+    give_up_rights();
+    const storage::Descriptor file = storage::open_file(file_, O_RDONLY);
+    const storage::Descriptor other = storage::open_file(file_, O_RDONLY);
+    EXPECT_TRUE(storage::try_lock_bytes(other.get(), shared::kPinByte + (1 << 20),
+                                        shared::kPinByte + shared::kPinCount,
+                                        storage::LockMode::shared));
+    for (std::uint64_t txn = 0; txn < 10'000; txn += 2) {
+      EXPECT_TRUE(
+          storage::try_lock_byte(file.get(), shared::kPinByte + txn, storage::LockMode::shared));
+    }
+    link.send(1);
+    link.receive();
+  }};
+  ASSERT_EQ(hostile.receive(), 1u);
+  overwrite(db, 2000, 100);
+  expect_sound(db);
+  hostile.kill();
+  overwrite(db, 500, 100);
+  const std::uint64_t settled = std::filesystem::file_size(file_);
+  overwrite(db, 3000, 100);
+  EXPECT_EQ(std::filesystem::file_size(file_), settled) << "the pages are free again";
+}
+
+TEST_F(ReadOnlyProcess, InspectsBesideWriters) {
+  Database db{file_};
+  for (int i = 0; i < 60; ++i) advance(db);
+  const Snapshot mine = db.snapshot();
+  Child child = reader([&](Database& theirs, Link& link) {
+    link.receive();
+    for (int i = 0; i < 20; ++i) expect_sound(theirs);
+    const Statistics figures = stat(theirs);
+    EXPECT_EQ(figures.process_count, 1u);
+    EXPECT_EQ(figures.reader_count, 1u);
+    EXPECT_GE(figures.txn, mine.txn());
+    ASSERT_EQ(readers(theirs).size(), 1u);
+    EXPECT_EQ(readers(theirs)[0].txn, mine.txn());
+    copy(theirs.snapshot(),
+         std::filesystem::path("/dev/shm") / ("quire-copy-" + std::to_string(::getpid())));
+    std::filesystem::remove("/dev/shm/quire-copy-" + std::to_string(::getpid()));
+    std::filesystem::remove("/dev/shm/quire-copy-" + std::to_string(::getpid()) + ".lock");
+  });
+  child.send(1);
+  for (int i = 0; i < 200; ++i) {
+    advance(db);
+    if (i % 40 == 0) db.checkpoint();
+  }
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST_F(ReadOnlyProcess, VerifiesAndGuardsAsOthersDo) {
+  const std::vector<Tables> states = make_unclean(file_);
+  run_reader([&](Database& db) { EXPECT_EQ(tables_of(db), states.back()); },
+             {.read_only = true, .verify = Verify::always, .guard_sigbus = true});
+  Database db{file_};
+  advance(db);
+  run_reader([&](Database& mine) { EXPECT_EQ(tables_of(mine), tables_of(mine)); },
+             {.read_only = true, .verify = Verify::first_touch, .guard_sigbus = true});
+}
+
+TEST_F(ReadOnlyProcess, AForkedChildOpensAnew) {
+  const Tables expected = make_clean(file_);
+  run_reader([&](Database& db) {
+    const Snapshot held = db.snapshot();
+    run_in_child([&] {
+      EXPECT_EQ(errc_of([&] { db.snapshot(); }), Errc::forked);
+      EXPECT_EQ(errc_of([&] { held.table(); }), Errc::forked);
+      EXPECT_EQ(tables_of(Database{file_, kReadOnly}), expected);
+    });
+    EXPECT_EQ(entries(held.table()), expected.at(""));
+    EXPECT_EQ(tables_of(Database{file_, kReadOnly}), expected);
+  });
+}
+
+// On a file system that is mounted read-only nobody can do more than read.
+TEST_F(ReadOnlyProcess, ReadsFromAReadOnlyMount) {
+  const std::vector<Tables> states = make_unclean(file_);
+  const Traces before = traces();
+  with_private_mounts([&] {
+    const std::string at = directory_.path().string();
+    if (::mount(at.c_str(), at.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+        ::mount(nullptr, at.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0) {
+      GTEST_SKIP() << "no read-only bind mounts here";
+    }
+    EXPECT_EQ(errc_of([&] { Database{file_}; }), Errc::io);
+    const Database db{file_, kReadOnly};
+    EXPECT_EQ(tables_of(db), states.back());
+    expect_sound(db);
+  });
+  EXPECT_EQ(traces(), before);
 }
 
 }  // namespace
