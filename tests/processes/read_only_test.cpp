@@ -139,7 +139,9 @@ TEST_F(ReadOnlyProcess, ReadsALogThatNobodyHasReplayedAndLeavesNoTrace) {
 TEST_F(ReadOnlyProcess, SeesEachCommitOfWriters) {
   Database db{file_};
   Child child = reader([&](Database& mine, Link& link) {
-    while (const std::optional<std::uint64_t> expected = link.receive()) {
+    for (;;) {
+      const std::optional<std::uint64_t> expected = link.receive();
+      if (!expected || *expected == 0) break;
       EXPECT_EQ(expect_ledger(mine), *expected);
       link.send(0);
     }
@@ -149,7 +151,8 @@ TEST_F(ReadOnlyProcess, SeesEachCommitOfWriters) {
     ASSERT_TRUE(child.receive().has_value());
     if (i % 100 == 50) db.checkpoint();
   }
-  child.kill();
+  child.send(0);
+  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_F(ReadOnlyProcess, MayNotWriteAndIsToldSo) {
@@ -206,7 +209,7 @@ TEST_F(ReadOnlyProcess, KeepsItsSnapshotThroughDeathsOfAllWriters) {
   Child child = reader([&](Database& mine, Link& link) {
     const Snapshot held = mine.snapshot();
     link.send(1);
-    while (link.receive()) {
+    while (link.receive().value_or(0) != 0) {
       EXPECT_EQ(entries(held.table()), expected.at(""));
       EXPECT_EQ(entries(held.table("large")), expected.at("large"));
       link.send(1);
@@ -226,7 +229,8 @@ TEST_F(ReadOnlyProcess, KeepsItsSnapshotThroughDeathsOfAllWriters) {
     ASSERT_TRUE(child.receive().has_value()) << "life " << life;
     if (life % 2 == 0) leave_unclean([&](Database& db) { overwrite(db, 300, 777); });
   }
-  child.kill();
+  child.send(0);
+  EXPECT_EQ(child.wait(), 0);
 }
 
 // Its values of many pages stand in the file, born after the checkpoint that it started from.
@@ -247,7 +251,7 @@ TEST_F(ReadOnlyProcess, KeepsWhatItRecoveredWhenWritersComeAndOverwriteAll) {
   Child child = reader([&](Database& mine, Link& link) {
     const Snapshot held = mine.snapshot();
     link.send(1);
-    while (link.receive()) {
+    while (link.receive().value_or(0) != 0) {
       EXPECT_EQ(entries(held.table()), expected.at(""));
       EXPECT_EQ(entries(held.table("small")), expected.at("small"));
       link.send(1);
@@ -267,7 +271,8 @@ TEST_F(ReadOnlyProcess, KeepsWhatItRecoveredWhenWritersComeAndOverwriteAll) {
     child.send(1);
     ASSERT_TRUE(child.receive().has_value()) << "life " << life;
   }
-  child.kill();
+  child.send(0);
+  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_F(ReadOnlyProcess, SwitchesOverWhenWritersComeAndGo) {
@@ -275,7 +280,9 @@ TEST_F(ReadOnlyProcess, SwitchesOverWhenWritersComeAndGo) {
   Child child = reader([&](Database& mine, Link& link) {
     std::vector<Snapshot> held;
     std::vector<std::uint64_t> counts;
-    while (const std::optional<std::uint64_t> expected = link.receive()) {
+    for (;;) {
+      const std::optional<std::uint64_t> expected = link.receive();
+      if (!expected || *expected == 0) break;
       held.push_back(mine.snapshot());
       counts.push_back(expect_ledger(held.back()));
       EXPECT_EQ(counts.back(), *expected);
@@ -305,7 +312,8 @@ TEST_F(ReadOnlyProcess, SwitchesOverWhenWritersComeAndGo) {
     look(last);
     if (round % 4 == 3) std::filesystem::remove(lock_file_of(file_));
   }
-  child.kill();
+  child.send(0);
+  EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_F(ReadOnlyProcess, ManyProcessesPinManyStates) {
