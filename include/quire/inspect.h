@@ -73,7 +73,9 @@ struct CheckReport {
 // Judges the whole database: both metas and the space map, every page's fields, checksums and
 // births, key order and separators, counts, every extent's bytes, the log, and that reachable +
 // free + pending pages add up to all pages, none used twice. Holds the writer lock meanwhile; reads
-// everything. Damage is reported, not thrown.
+// everything. Damage is reported, not thrown. A process that may only read judges, while others
+// have the file open, all but that account: metas, the checkpoint's space map, trees, extents and
+// the log of one snapshot.
 QUIRE_API CheckReport check(const Database& database);
 
 struct ReaderInfo {

@@ -44,7 +44,9 @@ struct Options {
   // Create the file when it does not exist; otherwise a missing file is an error.
   bool create_if_missing = true;
 
-  // Refuse every write through this handle.
+  // Refuse every write through this handle. Where the system permits no more than reading (the
+  // file, its lock file, the mount), this opens it all the same, and nothing of it is ever changed:
+  // beside writers the newest commit is read, otherwise what recovery would make of the file.
   bool read_only = false;
 
   // Bytes per page: 4096, 8192, 16384, 32768 or 65536. Used at creation; 0 = 4096, or what the file
