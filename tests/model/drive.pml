@@ -218,4 +218,3 @@ inline cut_power() {
   drop_cache();
   poisoned = false; flush_intent = false; checkpoint_intent = false
 }
-

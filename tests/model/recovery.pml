@@ -28,7 +28,7 @@
 //! FailsWhenLeadersIgnoreCheckpoints -DLEADERS_IGNORE -DCRASHES=1 -DKILLS=1 -DFAILURES=1
 //! LongFailsWhenCheckpointsIgnoreLeaders -DCHECKPOINTS_IGNORE -DCRASHES=1 -DKILLS=2 -DFAILURES=1
 //! FailsWhenTheRecordStays           -DNO_ERASE -DCRASHES=1 -DKILLS=1 -DAPPENDS=2 -DNO_LEADER
-//! FailsWhenTheErasingIsNotFlushed   -DERASE_UNFLUSHED -DCRASHES=1 -DKILLS=1 -DAPPENDS=2 -DNO_LEADER
+//! FailsWhenErasingIsNotFlushed     -DERASE_UNFLUSHED -DCRASHES=1 -DKILLS=1 -DAPPENDS=2 -DNO_LEADER
 //! LongHoldsWithFailuresAndDeaths    -DCRASHES=1 -DKILLS=2 -DFAILURES=1
 //! LongHoldsWithTwoCommits           -DCRASHES=2 -DAPPENDS=2
 //! LongHoldsWithCleanCloses          -DCRASHES=3 -DCLOSES=2
