@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "storage/fault_guard.h"
 #include "txn/recovery.h"
 
 namespace quire::db {
@@ -32,13 +33,20 @@ Registry& registry() {
   return *instance;
 }
 
-void before_fork() { registry().mutex.lock(); }
+void before_fork() {
+  registry().mutex.lock();
+  storage::hold_fault_windows();
+}
 
-void after_fork_in_parent() { registry().mutex.unlock(); }
+void after_fork_in_parent() {
+  storage::release_fault_windows();
+  registry().mutex.unlock();
+}
 
 // Mappings are not inherited, and the parent's locks must stay the parent's: every inherited store
 // is given up.
 void after_fork_in_child() {
+  storage::release_fault_windows();
   for (auto& [identity, known] : registry().files) {
     const Opened inherited = known.lock();
     if (inherited.store) inherited.store->abandon_after_fork();

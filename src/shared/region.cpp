@@ -21,10 +21,11 @@ using storage::LockMode;
 using storage::try_lock_byte;
 using storage::unlock_byte;
 
-// A picture that lasts this long is no passing state. Not ready is what newcomers also see when
-// they meet each other after the death of one that was alone.
+// A picture that lasts this long is no passing state. It may last longer when the lock file belongs
+// to the data file: then it may be somebody who was stopped between one lock and the other. Not
+// ready is what newcomers also see when they meet each other after the death of one that was alone.
 constexpr int kMixedSightingsMax = 40;
-constexpr int kNotReadySightingsMax = 400;
+constexpr int kPassingSightingsMax = 400;
 
 void pause_randomly() {
   static thread_local std::minstd_rand random{std::random_device{}()};
@@ -86,7 +87,8 @@ Region::Region(const storage::DataFile& data, bool guards_faults)
     const Attempt attempt = try_attach();
     if (attempt == Attempt::alone || attempt == Attempt::joined) return;
     sightings = attempt == Attempt::again ? 0 : sightings + 1;
-    if (sightings >= (attempt == Attempt::not_ready ? kNotReadySightingsMax : kMixedSightingsMax)) {
+    const bool may_pass = attempt == Attempt::not_ready || belongs_to_data();
+    if (sightings >= (may_pass ? kPassingSightingsMax : kMixedSightingsMax)) {
       refuse(attempt);
     }
     pause_randomly();
@@ -173,6 +175,13 @@ void require_same_kind(const RegionHeader& found, const storage::DataFile& data)
             ": the database is in use by processes with another quire version, C library or word "
             "size; close it there or use the same build");
   }
+}
+
+bool Region::belongs_to_data() const {
+  RegionHeader found = {};
+  file_.read(0, reinterpret_cast<std::byte*>(&found), sizeof found);
+  return found.magic == kRegionMagic && found.data_device == data_.identity().device &&
+         found.data_inode == data_.identity().inode;
 }
 
 // What a word of the control block says in the file, which nobody maps.

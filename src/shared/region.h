@@ -81,6 +81,7 @@ class Region {
   bool says_in_file(std::size_t word) const;
   bool is_ready();
   RegionHeader read_header() const;
+  bool belongs_to_data() const;
 
   const storage::DataFile& data_;
   storage::RegionFile file_;

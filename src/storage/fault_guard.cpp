@@ -130,6 +130,9 @@ void FaultGuard::release() noexcept {
   }
 }
 
+void hold_fault_windows() { mutex().lock(); }
+void release_fault_windows() noexcept { mutex().unlock(); }
+
 void touch(const char* bytes, std::size_t size_bytes) noexcept {
   if (size_bytes == 0) return;
   for (std::size_t at = 0; at < size_bytes; at += system_page_bytes()) {

@@ -43,6 +43,11 @@ class FaultGuard {
   std::atomic<std::uint64_t> note_{0};  // 1 + offset of the first page that was missing
 };
 
+// Around a fork, so that the child finds the list of windows whole and free: held before, released
+// after it in both processes. Taken after every other lock of this library.
+void hold_fault_windows();
+void release_fault_windows() noexcept;
+
 // Reads a byte of every system page that the bytes touch, so that a missing one is noted now.
 void touch(const char* bytes, std::size_t size_bytes) noexcept;
 

@@ -1,11 +1,19 @@
 // What fork leaves in the child: handles that refuse, and a parent unharmed.
 #include <quire/quire.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "support/child.h"
 #include "support/database_test.h"
@@ -140,6 +148,86 @@ TEST_F(AfterFork, ManyChildrenOpenAnewAndCommit) {
   for (int n = 0; n < 30; ++n) advance(db, Durability::relaxed);
   for (Child& child : children) EXPECT_EQ(child.wait(), 0);
   EXPECT_EQ(expect_ledger(db), 1u + 7 * 30);
+}
+
+// Whatever the other threads of the parent are in the middle of, the child can use the library.
+TEST_F(AfterFork, WhileThreadsWorkTheChildrenMayOpenAnew) {
+  Database db{file_, {.durability = Durability::relaxed, .guard_sigbus = true}};
+  advance(db);
+  const std::filesystem::path others = directory_.file("other");
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] {
+    while (!stop) advance(db, Durability::full);
+  });
+  threads.emplace_back([&] {
+    while (!stop) advance(db);
+  });
+  threads.emplace_back([&] {
+    while (!stop) expect_ledger(db);
+  });
+  threads.emplace_back([&] {
+    while (!stop) Database{others, {.guard_sigbus = true}}.put("a", "1");
+  });
+  threads.emplace_back([&] {
+    while (!stop) db.checkpoint();
+  });
+  for (std::uint64_t i = 0; i < rounds(60, 10) && !HasFailure(); ++i) {
+    run_in_child([&] {
+      EXPECT_EQ(errc_of([&] { db.snapshot(); }), Errc::forked);
+      {
+        Database mine{file_, {.guard_sigbus = true}};
+        advance(mine);
+        EXPECT_GT(expect_ledger(mine), 1u);
+      }
+      Database{others, {.guard_sigbus = true}}.put("b", "2");
+    });
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  expect_sound(others);
+}
+
+// No handler of a fork runs for these; the programs they start hold nothing of ours.
+TEST_F(AfterFork, ProgramsStartedInsideATransactionDoNoHarm) {
+  Database db{file_};
+  const Snapshot held = db.snapshot();
+  Transaction tx = db.begin();
+  advance(tx);
+  const std::string look = "ls -l /proc/self/fd | grep -c '" + file_.string() + "'";
+  std::string found;
+  std::FILE* told = ::popen(look.c_str(), "r");
+  ASSERT_NE(told, nullptr);
+  for (int byte; (byte = std::fgetc(told)) != EOF;) found += static_cast<char>(byte);
+  ::pclose(told);
+  EXPECT_EQ(found, "0\n") << "a descriptor has outlived exec";
+  EXPECT_EQ(std::system("true"), 0);
+  const ::pid_t child = ::vfork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(expect_ledger(held), 0u);
+  tx.commit();
+  EXPECT_EQ(expect_ledger(db), 1u);
+}
+
+TEST_F(AfterFork, AProcessThatExecutesAnotherProgramHasLeft) {
+  Database db{file_};
+  Child replaced{[&](Link& link) {
+    Database mine{file_};
+    const Snapshot held = mine.snapshot();
+    Transaction tx = mine.begin();
+    advance(tx);
+    link.send(1);
+    link.receive();
+    ::execl("/bin/sleep", "sleep", "1000", nullptr);
+  }};
+  ASSERT_EQ(replaced.receive(), 1u);
+  EXPECT_FALSE(db.try_begin().has_value());
+  replaced.send(1);
+  EXPECT_EQ(advance(db), 1u) << "begins as soon as the transaction is gone";
+  EXPECT_EQ(stat(db).process_count, 1u);
+  EXPECT_TRUE(readers(db).empty());
+  EXPECT_EQ(::kill(replaced.pid(), 0), 0) << "the program runs";
 }
 
 }  // namespace

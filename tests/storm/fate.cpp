@@ -31,7 +31,9 @@ test::Random the_pauses{0};
 
 void keep_standing(std::string_view name) {
   if (name == "region: emptied"sv) standing.is_alone = standing.is_clearing_up = true;
-  if (name == "close: data file locked"sv) standing.is_alone = true;
+  if (name == "close: data file locked"sv || name == "close: lock file let go"sv) {
+    standing.is_alone = true;
+  }
   if (name == "open: ready"sv) standing.is_alone = standing.is_clearing_up = false;
   if (name == "rollback: death found"sv) standing.is_clearing_up = true;
   if (name == "rollback: death settled"sv) standing.is_clearing_up = false;
