@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "base/test_points.h"
 #include "shared/process.h"
 #include "storage/byte_lock.h"
 
@@ -120,7 +121,9 @@ WriterLock::Taken WriterLock::try_lock() {
 
 WriterLock::Taken WriterLock::lock_mutex(std::uint64_t thread) {
   pthread_mutex_t& mutex = region_.control().writer_mutex;
+  crash_point("writer: byte taken");
   const int result = pthread_mutex_lock(&mutex);
+  crash_point("writer: mutex taken");
   if (result == EOWNERDEAD) {
     // Consistent first: should the repair die too, its successor is told again.
     pthread_mutex_consistent(&mutex);
@@ -141,6 +144,7 @@ void WriterLock::unlock() noexcept {
   owner_.store({}, std::memory_order_relaxed);
   std::uint64_t mine = thread_;
   pthread_mutex_unlock(&region_.control().writer_mutex);
+  crash_point("writer: mutex given back");
   bytes_.unlock();
   region_.control().writer.compare_exchange_strong(mine, 0);
 }

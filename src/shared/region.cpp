@@ -178,8 +178,7 @@ void require_same_kind(const RegionHeader& found, const storage::DataFile& data)
 }
 
 bool Region::belongs_to_data() const {
-  RegionHeader found = {};
-  file_.read(0, reinterpret_cast<std::byte*>(&found), sizeof found);
+  const RegionHeader found = read_header();
   return found.magic == kRegionMagic && found.data_device == data_.identity().device &&
          found.data_inode == data_.identity().inode;
 }

@@ -143,6 +143,7 @@ void flush_until(Store& store, Lsn target) {
     store.require_healthy();
     if (const FlushTurn turn(store, std::try_to_lock); turn.holds()) {
       await_company(store);
+      crash_point("flush: company awaited");
       lead(store);
       continue;
     }

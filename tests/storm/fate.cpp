@@ -21,7 +21,7 @@ constexpr std::uint64_t kSnapshotsToSee = 20;
 struct Standing {
   bool is_alone = false;        // others wait until it has opened, or closed, the database
   bool is_clearing_up = false;  // after somebody who died
-  bool has_transaction = false;
+  bool has_writer_lock = false;
 };
 
 World* the_world = nullptr;
@@ -37,8 +37,8 @@ void keep_standing(std::string_view name) {
   if (name == "open: ready"sv) standing.is_alone = standing.is_clearing_up = false;
   if (name == "rollback: death found"sv) standing.is_clearing_up = true;
   if (name == "rollback: death settled"sv) standing.is_clearing_up = false;
-  if (name == "begin: writer lock taken"sv) standing.has_transaction = true;
-  if (name == "commit: writer lock released"sv) standing.has_transaction = false;
+  if (name == "writer: mutex taken"sv) standing.has_writer_lock = true;
+  if (name == "writer: mutex given back"sv) standing.has_writer_lock = false;
 }
 
 bool clears_up_at(std::string_view name) {
@@ -55,9 +55,9 @@ void die_at(Point* point, std::string_view name) {
 }
 
 // Whoever stands still, readers go on. So do writers beside a reader, and beside a leader of a
-// flush that has no transaction.
+// flush that has let the next writer in.
 bool leaves_writers_alone(std::string_view name) {
-  if (standing.has_transaction) return false;
+  if (standing.has_writer_lock) return false;
   return name.starts_with("flush:"sv) ||
          (the_fate.role == Role::reader &&
           (name.starts_with("reader: slot"sv) || name.starts_with("reader: published"sv) ||
@@ -136,7 +136,5 @@ void meet_nothing_more() noexcept { test_points::reached = nullptr; }
 void never_stand_still() noexcept {
   if (the_fate.only_stands_still) the_fate.ends_at = nullptr;
 }
-
-void note_transaction(bool runs) noexcept { standing.has_transaction = runs; }
 
 }  // namespace quire::storm

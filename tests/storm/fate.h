@@ -28,7 +28,4 @@ void meet_nothing_more() noexcept;
 // In a child that was forked on the way: it may die, but nobody would let it go on.
 void never_stand_still() noexcept;
 
-// Told by the worker: whether this process has a transaction that is not committed yet.
-void note_transaction(bool runs) noexcept;
-
 }  // namespace quire::storm

@@ -136,7 +136,6 @@ class Worker {
   void write() {
     if (random_.one_in(40)) end_a_thread();
     commit_one();
-    note_transaction(false);
     if (random_.one_in(32)) database_->checkpoint();
   }
 
@@ -192,7 +191,6 @@ class Worker {
     }).join();
     if (failed) std::rethrow_exception(failed);
     world_.thread_ends.fetch_add(1);
-    note_transaction(false);
   }
 
   // Whatever the child does, and wherever it dies, the transaction is none of its business.
