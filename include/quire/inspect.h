@@ -4,6 +4,7 @@
 
 #include <quire/database.h>
 #include <quire/export.h>
+#include <quire/reader.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -78,14 +79,9 @@ struct CheckReport {
 // the log of one snapshot.
 QUIRE_API CheckReport check(const Database& database);
 
-struct ReaderInfo {
-  std::uint64_t pid = 0;
-  std::string command;
-  std::uint64_t txn = 0;  // commit that the snapshot shows
-  std::uint64_t commits_behind = 0;
-};
-
-// Snapshots open now, in all processes, oldest first.
+// Snapshots open now, in all processes, oldest first. Waits for nobody, also not for a stopped
+// writer; what changes meanwhile may be missing, and `pinned_bytes` may be a little off (0 where
+// this process may only read). Cost grows with the snapshots and with what waits for them.
 QUIRE_API std::vector<ReaderInfo> readers(const Database& database);
 
 // Writes every table of the snapshot into a new database at `target` (which must not exist),

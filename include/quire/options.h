@@ -2,9 +2,11 @@
 #pragma once
 
 #include <quire/export.h>
+#include <quire/reader.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace quire {
@@ -72,6 +74,17 @@ struct Options {
   // faults elsewhere on to the one before it; a handler that the program installs later must do the
   // same. In force for all handles of the file in this process as soon as one asks for it.
   bool guard_sigbus = false;
+
+  // Called by a transaction that would have to make the file larger, or has no room at all, though
+  // the end of the oldest snapshot would give it room enough. True: that snapshot may be gone, look
+  // again. False: go on without. Of each snapshot a transaction is told once at most; the next
+  // oldest follows where the first is gone and has not been enough.
+  //
+  // Runs on the transaction's thread in the middle of its `put`, `erase` or `commit`, so every
+  // other writer waits for it. It may end snapshots, its own and others' (by asking or ending their
+  // process), and read; `begin`, `checkpoint` and calls on the running transaction are misuse. What
+  // it throws passes through that call, and the transaction can then only be rolled back.
+  std::function<bool(const ReaderInfo&)> on_slow_reader = nullptr;
 
   // Open on file systems whose mappings quire does not know to be coherent (network file systems
   // among them).

@@ -16,5 +16,6 @@
 #include <quire/error.h>
 #include <quire/inspect.h>
 #include <quire/options.h>
+#include <quire/reader.h>
 #include <quire/table.h>
 #include <quire/transaction.h>

@@ -48,6 +48,7 @@ class TransactionState {
 
   std::shared_ptr<txn::Store> store;
   Durability durability;
+  decltype(Options::on_slow_reader) on_slow_reader;  // the Database may be gone before
   txn::Transaction transaction;
 
  private:

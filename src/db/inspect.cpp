@@ -6,6 +6,7 @@
 
 #include "db/handles.h"
 #include "txn/catalogue.h"
+#include "txn/slow_readers.h"
 
 namespace quire {
 namespace {
@@ -90,17 +91,28 @@ Statistics statistics_of(txn::PinnedState pinned) {
   return statistics;
 }
 
-std::vector<ReaderInfo> infos_of(const std::vector<shared::RegisteredReader>& registered,
-                                 TxnId newest) {
+// What a process may see that may only read.
+std::vector<ReaderInfo> infos_of(const txn::PinnedState& pinned) {
+  if (!pinned.onlooker) return {};
   std::vector<ReaderInfo> readers;
-  for (const shared::RegisteredReader& reader : registered) {
+  for (const auto& reader : shared::list_readers(pinned.onlooker->region())) {
+    const std::uint64_t newest = std::max(pinned.txn.value, reader.txn.value);
     readers.push_back({.pid = reader.pid,
+                       .pid_namespace = reader.pid_namespace,
+                       .thread = reader.thread,
                        .command = reader.command,
                        .txn = reader.txn.value,
-                       .commits_behind = newest.value - std::min(newest.value, reader.txn.value)});
+                       .commits_behind = newest - reader.txn.value,
+                       .age_seconds = reader.age_seconds});
   }
   std::sort(readers.begin(), readers.end(),
             [](const ReaderInfo& a, const ReaderInfo& b) { return a.txn < b.txn; });
+  return readers;
+}
+
+std::vector<ReaderInfo> infos_of(txn::Store& store) {
+  std::vector<ReaderInfo> readers;
+  for (txn::Reader& reader : txn::list_readers(store)) readers.push_back(std::move(reader.info));
   return readers;
 }
 
@@ -115,11 +127,8 @@ Statistics stat(const Database& database) {
 
 std::vector<ReaderInfo> readers(const Database& database) {
   const db::Opened& opened = detail::Access::handle(database).opened;
-  return detail::readable(opened.store.get(), [&]() -> std::vector<ReaderInfo> {
-    if (opened.store) return infos_of(opened.store->readers().list(), opened.store->published());
-    const txn::PinnedState pinned = opened.viewer->pin();
-    if (!pinned.onlooker) return {};
-    return infos_of(shared::list_readers(pinned.onlooker->region()), pinned.txn);
+  return detail::readable(opened.store.get(), [&] {
+    return opened.store ? infos_of(*opened.store) : infos_of(opened.viewer->pin());
   });
 }
 

@@ -35,7 +35,8 @@ detail::TransactionState::TransactionState(std::shared_ptr<txn::Store> kept,
                                            const Options& options)
     : store(std::move(kept)),
       durability(options.durability),
-      transaction(*store, std::move(hold), options.verify) {
+      on_slow_reader(options.on_slow_reader),
+      transaction(*store, std::move(hold), options.verify, &on_slow_reader) {
   thread_transactions.active.push_back(&transaction);
 }
 

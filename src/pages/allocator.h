@@ -67,6 +67,9 @@ class Allocator {
   // changed.
   void extend(std::uint64_t file_pages);
 
+  // Segments of parked frees, whose headers each sweep looks at.
+  std::uint64_t parked_segments() const noexcept { return parked_.segment_count(); }
+
   // Pages taken by `allocate` since the last sweep.
   std::uint64_t taken_since_sweep() const noexcept {
     return control_.taken_since_sweep.load(std::memory_order_relaxed);

@@ -126,6 +126,9 @@ static_assert(sizeof(ProcessSlot) == 64);
 struct alignas(64) ReaderSlot {
   std::atomic<std::uint64_t> txn;    // pinned transaction; 0 = none at the moment
   std::atomic<std::uint64_t> owner;  // low half: 1 + process slot, 0 = free; high half: generation
+  // For humans: the thread that registered it, and when, by the real-time clock.
+  std::atomic<std::uint64_t> thread;
+  std::atomic<std::uint64_t> since_seconds;
 };
 static_assert(sizeof(ReaderSlot) == 64);
 

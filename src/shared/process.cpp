@@ -22,6 +22,8 @@ char state_of(const ProcessThread& thread) {
                                                                             : line[command_end + 2];
 }
 
+}  // namespace
+
 std::string command_of(const ProcessSlot& slot) {
   std::array<char, sizeof slot.command> bytes = {};
   for (std::size_t index = 0; index < slot.command.size(); ++index) {
@@ -30,8 +32,6 @@ std::string command_of(const ProcessSlot& slot) {
   }
   return {bytes.begin(), std::find(bytes.begin(), bytes.end(), '\0')};
 }
-
-}  // namespace
 
 std::uint64_t coarse_nanos() noexcept {
   timespec now = {};

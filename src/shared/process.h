@@ -22,6 +22,8 @@ constexpr std::uint64_t pack_thread(std::uint32_t process_slot, std::uint32_t th
   return std::uint64_t{thread_id} << 32 | (process_slot + std::uint64_t{1});
 }
 
+std::string command_of(const ProcessSlot& slot);
+
 // Ids are those of the process's own PID namespace.
 struct ProcessThread {
   std::uint64_t pid = 0;

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <random>
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "base/test_points.h"
@@ -44,6 +45,58 @@ std::array<char, 32> command_of_this_process() {
   return command;
 }
 
+// The clock that time namespaces do not shift, so that ages can be told across containers; coarse,
+// because it is read at every registration.
+std::uint64_t now_seconds() noexcept {
+  timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return static_cast<std::uint64_t>(now.tv_sec);
+}
+
+thread_local std::uint64_t known_thread_id = 0;
+
+// Asked of the system once per thread; the thread that survives in a forked child is another one.
+std::uint64_t thread_id() noexcept {
+  if (known_thread_id == 0) {
+    [[maybe_unused]] static const int watching =
+        pthread_atfork(nullptr, nullptr, [] { known_thread_id = 0; });
+    known_thread_id = static_cast<std::uint64_t>(::gettid());
+  }
+  return known_thread_id;
+}
+
+// Whether the owners of slots live, asked of the system once per process.
+template <typename IsAlive>
+class Owners {
+ public:
+  explicit Owners(IsAlive is_alive) : is_alive_(std::move(is_alive)) {}
+
+  bool is_alive(std::uint32_t process) {
+    if (process == last_) return true;  // neighbours have the same owner more often than not
+    const auto is_known = [&](const std::vector<std::uint32_t>& processes) {
+      return std::find(processes.begin(), processes.end(), process) != processes.end();
+    };
+    if (is_known(dead_)) return false;
+    if (!is_known(living_)) {
+      if (!is_alive_(process)) {
+        dead_.push_back(process);
+        return false;
+      }
+      living_.push_back(process);
+    }
+    last_ = process;
+    return true;
+  }
+
+  const std::vector<std::uint32_t>& dead() const noexcept { return dead_; }
+
+ private:
+  IsAlive is_alive_;
+  std::uint32_t last_ = UINT32_MAX;
+  std::vector<std::uint32_t> living_;
+  std::vector<std::uint32_t> dead_;
+};
+
 template <typename AnyRegion>
 bool holds_its_byte(const AnyRegion& region, std::uint32_t process) {
   return storage::is_byte_locked(region.lock_descriptor(), kProcessByte + process,
@@ -54,18 +107,24 @@ template <typename AnyRegion, typename IsAlive>
 std::vector<RegisteredReader> list_in(const AnyRegion& region, IsAlive is_alive) {
   std::vector<RegisteredReader> readers;
   const std::uint32_t count = region.control().reader_slot_count.load();
+  const std::uint64_t own_namespace = pid_namespace_here();
+  const std::uint64_t now = now_seconds();
+  Owners owners(is_alive);
   for (std::uint32_t index = 0; index < count; ++index) {
     const ReaderSlot& slot = region.reader(index);
     const std::uint64_t txn = slot.txn.load();
     const std::uint64_t owner = slot.owner.load();
-    if (txn == 0 || is_free(owner) || !is_alive(process_of(owner))) continue;
+    if (txn == 0 || is_free(owner) || !owners.is_alive(process_of(owner))) continue;
     const ProcessSlot& process = region.process(process_of(owner));
-    std::array<char, 33> command = {};
-    for (std::size_t word = 0; word < process.command.size(); ++word) {
-      const std::uint64_t bytes = process.command[word].load();
-      std::memcpy(command.data() + word * sizeof bytes, &bytes, sizeof bytes);
-    }
-    readers.push_back({process.pid.load(), command.data(), TxnId{txn}});
+    const std::uint64_t pid_namespace = process.pid_namespace.load();
+    const std::uint64_t since = slot.since_seconds.load();
+    readers.push_back({.slot = index,
+                       .pid = process.pid.load(),
+                       .pid_namespace = pid_namespace == own_namespace ? 0 : pid_namespace,
+                       .thread = slot.thread.load(),
+                       .command = command_of(process),
+                       .txn = TxnId{txn},
+                       .age_seconds = now - std::min(now, since)});
   }
   return readers;
 }
@@ -128,6 +187,9 @@ void Readers::introduce() {
 
 std::uint32_t Readers::enter(TxnId* txn) {
   const std::uint32_t slot = claim();
+  ReaderSlot& reader = region_.reader(slot);
+  reader.thread.store(thread_id(), std::memory_order_relaxed);
+  reader.since_seconds.store(now_seconds(), std::memory_order_relaxed);
   *txn = move_on(slot);
   return slot;
 }
@@ -171,24 +233,42 @@ std::uint32_t Readers::claim() {
   }
   idle_.reserve(owned_count_ + 1);  // so that leaving never allocates
   auto& count = region_.control().reader_slot_count;
-  for (std::uint32_t index = 0;; ++index) {
-    while (index >= count.load()) {
-      const std::uint32_t limit = index + kSlotStep;
-      if (limit > kReaderSlotsMax) {
-        throw Error(Errc::no_space, region_.path() + ": too many snapshots are open (" +
-                                        std::to_string(kReaderSlotsMax) + ")");
-      }
-      region_.file().ensure(kReaderSlotsOffset + index * sizeof(ReaderSlot),
-                            kSlotStep * sizeof(ReaderSlot));
-      crash_point("reader: slots backed");
-      raise(count, limit);
-    }
-    if (try_claim(index)) {
+  const auto claim_between = [&](std::uint32_t first, std::uint32_t limit) {
+    for (std::uint32_t index = first; index < limit; ++index) {
+      if (!try_claim(index)) continue;
       crash_point("reader: slot claimed");
       ++owned_count_;
-      return index;
+      next_claim_ = index + 1;
+      return true;
+    }
+    return false;
+  };
+  // Behind the last one claimed there is mostly room; before it, what others have left.
+  bool is_cleared = false;
+  for (;;) {
+    const std::uint32_t limit = count.load();
+    if (claim_between(next_claim_, limit) || claim_between(0, std::min(next_claim_, limit))) {
+      return next_claim_ - 1;
+    }
+    if (is_cleared) {
+      extend_slots(limit);
+      next_claim_ = limit;
+    } else {
+      clear_dead();
+      is_cleared = true;
     }
   }
+}
+
+void Readers::extend_slots(std::uint32_t count) {
+  if (count + kSlotStep > kReaderSlotsMax) {
+    throw Error(Errc::no_space, region_.path() + ": too many snapshots are open (" +
+                                    std::to_string(kReaderSlotsMax) + ")");
+  }
+  region_.file().ensure(kReaderSlotsOffset + count * sizeof(ReaderSlot),
+                        kSlotStep * sizeof(ReaderSlot));
+  crash_point("reader: slots backed");
+  raise(region_.control().reader_slot_count, count + kSlotStep);
 }
 
 bool Readers::try_claim(std::uint32_t index) noexcept {
@@ -213,37 +293,42 @@ void Readers::clear_slots_of(std::uint32_t process) noexcept {
   }
 }
 
+void Readers::clear_if_dead(std::uint32_t process) {
+  // Threads of one process do not exclude each other by the byte: one could clear what a newcomer
+  // has claimed since the other gave it back.
+  const std::lock_guard lock(clearing_);
+  const std::uint64_t byte = kProcessByte + process;
+  if (!storage::try_lock_byte(region_.lock_descriptor(), byte, storage::LockMode::exclusive))
+    return;
+  crash_point("reader: dead process locked");
+  clear_slots_of(process);
+  region_.process(process).incarnation.store(0, std::memory_order_release);
+  crash_point("reader: dead process cleared");
+  storage::unlock_byte(region_.lock_descriptor(), byte);
+}
+
 void Readers::collect(std::vector<TxnId>& pins) {
   const std::uint32_t count = region_.control().reader_slot_count.load();
-  std::vector<std::uint32_t> dead;
-  std::vector<std::uint32_t> living{process_};
+  Owners owners([this](std::uint32_t process) { return is_alive(process); });
   for (std::uint32_t index = 0; index < count; ++index) {
     ReaderSlot& slot = region_.reader(index);
     const std::uint64_t txn = slot.txn.load(std::memory_order_seq_cst);
     if (txn == 0) continue;
     const std::uint64_t owner = slot.owner.load();
     if (is_free(owner)) continue;
-    const std::uint32_t process = process_of(owner);
-    if (std::find(living.begin(), living.end(), process) == living.end()) {
-      if (std::find(dead.begin(), dead.end(), process) != dead.end()) continue;
-      if (!is_alive(process)) {
-        dead.push_back(process);
-        continue;
-      }
-      living.push_back(process);
-    }
-    pins.push_back(TxnId{txn});
+    if (owners.is_alive(process_of(owner))) pins.push_back(TxnId{txn});
   }
-  for (const std::uint32_t process : dead) {
-    const std::uint64_t byte = kProcessByte + process;
-    if (!storage::try_lock_byte(region_.lock_descriptor(), byte, storage::LockMode::exclusive))
-      continue;
-    crash_point("reader: dead process locked");
-    clear_slots_of(process);
-    region_.process(process).incarnation.store(0, std::memory_order_release);
-    crash_point("reader: dead process cleared");
-    storage::unlock_byte(region_.lock_descriptor(), byte);
+  for (const std::uint32_t process : owners.dead()) clear_if_dead(process);
+}
+
+void Readers::clear_dead() {
+  const std::uint32_t count = region_.control().reader_slot_count.load();
+  Owners owners([this](std::uint32_t process) { return is_alive(process); });
+  for (std::uint32_t index = 0; index < count; ++index) {
+    const std::uint64_t owner = region_.reader(index).owner.load();
+    if (!is_free(owner)) owners.is_alive(process_of(owner));
   }
+  for (const std::uint32_t process : owners.dead()) clear_if_dead(process);
 }
 
 std::vector<RegisteredReader> Readers::list() const {

@@ -13,9 +13,13 @@
 namespace quire::shared {
 
 struct RegisteredReader {
+  std::uint32_t slot = 0;
   std::uint64_t pid = 0;
+  std::uint64_t pid_namespace = 0;  // 0 = ours
+  std::uint64_t thread = 0;
   std::string command;
   TxnId txn;
+  std::uint64_t age_seconds = 0;
 };
 
 // For humans: the living processes of a region that this process only looks at, and their
@@ -49,6 +53,10 @@ class Readers {
   // ones. The caller has read `published` before (rule 1).
   void collect(std::vector<TxnId>& pins);
 
+  // Clears the slots of dead processes, also those that pin nothing any more. Whoever attaches does
+  // so, and who would need more slots than there are.
+  void clear_dead();
+
   // For humans: what `collect` would find.
   std::vector<RegisteredReader> list() const;
   std::uint64_t process_count() const;
@@ -62,13 +70,17 @@ class Readers {
  private:
   std::uint32_t claim();
   bool try_claim(std::uint32_t index) noexcept;
+  void extend_slots(std::uint32_t count);
   void clear_slots_of(std::uint32_t process) noexcept;
+  void clear_if_dead(std::uint32_t process);
   void introduce();
 
   Region& region_;
   std::uint32_t process_ = 0;
   bool abandoned_ = false;
-  std::mutex mutex_;
+  std::mutex clearing_;
+  std::mutex mutex_;                 // of what follows; before clearing_
+  std::uint32_t next_claim_ = 0;     // where to look for a free slot first
   std::uint32_t owned_count_ = 0;    // slots that this process has claimed ...
   std::vector<std::uint32_t> idle_;  // ... and those of them that it does not use at the moment
 };

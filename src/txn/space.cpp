@@ -9,6 +9,7 @@
 
 #include "base/test_points.h"
 #include "txn/checkpoint.h"
+#include "txn/slow_readers.h"
 
 namespace quire::txn {
 namespace {
@@ -59,15 +60,8 @@ bool checkpoint_pins_much(Store& store, const State& base) {
              store.allocator().file_pages() / 4;
 }
 
-// What nobody may take away: the checkpoints, registered snapshots, and what processes that may
-// only read have pinned. Read in this order, after P.
-std::vector<pages::PinnedStates> collect_pins(Store& store, std::vector<TxnId> states) {
-  store.readers().collect(states);
-  std::vector<pages::PinnedStates> pins;
-  for (const TxnId state : states) pins.push_back({state, state});
-  for (const shared::PinnedRange& range : store.region().pins_in_file()) {
-    pins.push_back({range.first, range.last});
-  }
+// Sorted, and joined where they overlap.
+std::vector<pages::PinnedStates> merged(std::vector<pages::PinnedStates> pins) {
   std::sort(pins.begin(), pins.end(),
             [](const auto& left, const auto& right) { return left.first < right.first; });
   std::vector<pages::PinnedStates> merged;
@@ -79,6 +73,17 @@ std::vector<pages::PinnedStates> collect_pins(Store& store, std::vector<TxnId> s
     }
   }
   return merged;
+}
+
+// Tells of slow readers as long as that may help. True when `has_room`.
+template <typename HasRoom>
+bool relieve(Store& store, SpaceContext& context, std::uint64_t page_count, HasRoom has_room) {
+  if (!context.may_sweep) return false;
+  while (tell_of_oldest(store, context, page_count)) {
+    sweep(store, context.base);
+    if (has_room()) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -94,7 +99,7 @@ bool grow_file(Store& store, std::uint64_t page_count) {
   return try_grow_to(store, before + page_count);
 }
 
-std::uint64_t sweep(Store& store, const State& base) {
+Pins collect_pins(Store& store) {
   std::vector<TxnId> states;
   // P before the slots: a reader that the scan misses re-reads P afterwards and finds it changed or
   // the same (rule 1).
@@ -109,17 +114,29 @@ std::uint64_t sweep(Store& store, const State& base) {
     states.push_back(published);
     states.push_back(store.visible());
   }
-  const auto pins = collect_pins(store, std::move(states));
-  return store.allocator().sweep(base.deferred_tail, {pins, published, checkpoint});
+  store.readers().collect(states);
+  std::vector<pages::PinnedStates> pins;
+  for (const TxnId state : states) pins.push_back({state, state});
+  for (const shared::PinnedRange& range : store.region().pins_in_file()) {
+    pins.push_back({range.first, range.last});
+  }
+  return {merged(std::move(pins)), published, checkpoint};
+}
+
+std::uint64_t sweep(Store& store, const State& base) {
+  const Pins pins = collect_pins(store);
+  return store.allocator().sweep(base.deferred_tail,
+                                 {pins.states, pins.published, pins.checkpoint});
 }
 
 void sweep_if_due(Store& store) {
   const std::uint64_t due = std::max<std::uint64_t>(
-      kTakenBetweenSweeps, store.control().reader_slot_count.load(std::memory_order_relaxed));
+      {kTakenBetweenSweeps, store.control().reader_slot_count.load(std::memory_order_relaxed),
+       store.allocator().parked_segments()});
   if (store.allocator().taken_since_sweep() >= due) sweep(store, store.visible_state());
 }
 
-void make_room(Store& store, const SpaceContext& context, std::uint64_t page_count) {
+void make_room(Store& store, SpaceContext& context, std::uint64_t page_count) {
   pages::Allocator& allocator = store.allocator();
   // As many pages as a change takes, it may free.
   const auto has_room = [&](std::uint64_t pages) {
@@ -135,16 +152,26 @@ void make_room(Store& store, const SpaceContext& context, std::uint64_t page_cou
     }
   }
   if (has_room(low_water)) return;
+  const auto missing_pages = [&](std::uint64_t wanted) {
+    return wanted - std::min(wanted, allocator.available_pages());
+  };
+  if (relieve(store, context, missing_pages(low_water), [&] { return has_room(low_water); })) {
+    return;
+  }
   if (allocator.available_pages() < low_water) grow_file(store, page_count);
   if (has_room(page_count)) return;
   if (context.may_sweep && store.visible() > store.checkpointed()) {
     checkpoint_by_writer(store);
     sweep(store, context.base);
   }
-  if (!has_room(page_count)) give_up(store, page_count);
+  if (has_room(page_count)) return;
+  if (relieve(store, context, missing_pages(page_count), [&] { return has_room(page_count); })) {
+    return;
+  }
+  give_up(store, page_count);
 }
 
-void make_run(Store& store, const SpaceContext& context, std::uint64_t page_count) {
+void make_run(Store& store, SpaceContext& context, std::uint64_t page_count) {
   pages::Allocator& allocator = store.allocator();
   if (context.may_sweep) {
     if (sweep(store, context.base) > 0 && allocator.has_run(page_count)) return;
@@ -154,12 +181,15 @@ void make_run(Store& store, const SpaceContext& context, std::uint64_t page_coun
       if (allocator.has_run(page_count)) return;
     }
   }
+  const auto has_run = [&] { return allocator.has_run(page_count); };
+  if (relieve(store, context, page_count, has_run)) return;
   if (grow_file(store, page_count)) return;
   if (context.may_sweep && store.visible() > store.checkpointed()) {
     checkpoint_by_writer(store);
     sweep(store, context.base);
   }
-  if (!allocator.has_run(page_count)) give_up(store, page_count);
+  if (has_run() || relieve(store, context, page_count, has_run)) return;
+  give_up(store, page_count);
 }
 
 }  // namespace quire::txn

@@ -2,29 +2,49 @@
 // pins too much, grow the file. In that order, so that the file grows only when it must.
 #pragma once
 
+#include <quire/options.h>
+
 #include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "txn/store.h"
 
 namespace quire::txn {
+
+// Options::on_slow_reader; null: nobody is told.
+using OnSlowReader = const std::function<bool(const ReaderInfo&)>*;
 
 // What the caller, holding the writer lock, is in the middle of.
 struct SpaceContext {
   State base;  // the newest committed state
   bool may_sweep =
       true;  // false in recovery: the checkpoint it starts from is all there is (rule 4)
+  OnSlowReader on_slow_reader = nullptr;
+  // Readers that on_slow_reader was called with: slot and transaction.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told = {};
 };
 
 // Sees to it that `page_count` pages can be allocated one by one. Throws Errc::no_space, poisoned,
 // io.
-void make_room(Store& store, const SpaceContext& context, std::uint64_t page_count);
+void make_room(Store& store, SpaceContext& context, std::uint64_t page_count);
 
 // The same for `page_count` pages in one run; called when there is no such run.
-void make_run(Store& store, const SpaceContext& context, std::uint64_t page_count);
+void make_run(Store& store, SpaceContext& context, std::uint64_t page_count);
 
 // Makes the file longer by at least `page_count` neighbouring pages; false when the disk or the
 // reserved address space has no room for them. Throws Errc::poisoned.
 bool grow_file(Store& store, std::uint64_t page_count);
+
+// What somebody may still read at this moment: the checkpoints, registered snapshots, and what
+// processes that may only read have pinned. Any thread. Clears the slots of dead processes.
+struct Pins {
+  std::vector<pages::PinnedStates> states;  // as pages::ReusePins wants them
+  TxnId published;
+  TxnId checkpoint;
+};
+Pins collect_pins(Store& store);
 
 // Releases what may be reused when so much was taken since the last time that looking costs each
 // page taken next to nothing. Small transactions then go on with few pages that are in the caches

@@ -62,6 +62,7 @@ Store::Store(const std::filesystem::path& path, const Options& options)
     crash_point("open: ready");
   } else {
     map(options);
+    readers_.clear_dead();
     require_readable();
   }
 }

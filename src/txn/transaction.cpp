@@ -37,12 +37,14 @@ pages::PageView view_for_writing(Store& store, const pages::Verification* verifi
 
 }  // namespace
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, Verify verify)
+Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, Verify verify,
+                         OnSlowReader on_slow_reader)
     // Braces: settling comes before `visible` is read.
-    : Transaction{store, settled(store, std::move(hold)), TxnId{store.visible().value + 1},
-                  verify} {}
+    : Transaction{store, settled(store, std::move(hold)), TxnId{store.visible().value + 1}, verify,
+                  on_slow_reader} {}
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, Verify verify)
+Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, Verify verify,
+                         OnSlowReader on_slow_reader)
     : store_(store),
       hold_(std::move(hold)),
       txn_(txn),
@@ -51,7 +53,7 @@ Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId t
       verification_(store.verification(verify)),
       space_(view_for_writing(store, verify == Verify::never ? nullptr : &verification_),
              store.data().write_base(), store.allocator(), txn_, store.checkpointed()),
-      context_{base_},
+      context_{.base = base_, .on_slow_reader = on_slow_reader},
       table_count_(base_.catalogue.entry_count) {
   verification_.newest = txn_;
   crash_point("begin: writer lock taken");

@@ -35,9 +35,10 @@ struct OpenTable {
 // unusable only rollback.
 class Transaction {
  public:
-  // Starts on the newest state; `hold` holds the writer lock. Reads verify as `verify` says. Throws
-  // Errc::poisoned, no_space, io.
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold, Verify verify = Verify::never);
+  // Starts on the newest state; `hold` holds the writer lock. Reads verify as `verify` says;
+  // `on_slow_reader` outlives the transaction. Throws Errc::poisoned, no_space, io.
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold, Verify verify = Verify::never,
+              OnSlowReader on_slow_reader = nullptr);
   // For recovery, alone: the transaction `txn` that replays the log and becomes a checkpoint of a
   // new epoch.
   Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, const log::Tail& log_tail);
@@ -75,7 +76,8 @@ class Transaction {
   void rollback() noexcept;
 
  private:
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, Verify verify);
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, Verify verify,
+              OnSlowReader on_slow_reader);
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
   void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);

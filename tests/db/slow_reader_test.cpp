@@ -4,12 +4,19 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #include "db/handles.h"
+#include "support/child.h"
 #include "support/database_test.h"
 #include "txn/space.h"
 
@@ -116,6 +123,7 @@ TEST_F(SlowReaders, OneOldSnapshotCostsNoMoreThanItsTreeInAMillionCommits) {
   const std::uint64_t tree = tree_pages();
   watch(commits);
   EXPECT_LE(kept_pages(), 2 * tree) << "the snapshot's and the last checkpoint's";
+  EXPECT_LE(readers(*db_).at(0).pinned_bytes, tree * db_->page_size_bytes());
   EXPECT_LE(std::filesystem::file_size(file_), 4 * kMiB);
   EXPECT_LE(control().parked_segments.load(), 16u);
   EXPECT_EQ(read(*old), before);
@@ -150,6 +158,195 @@ TEST_F(SlowReaders, FiftySnapshotsOfDifferentAgesCostNoMoreThanTheirTrees) {
     commit(commits / 1000);
   }
   expect_everything_comes_back();
+}
+
+TEST_F(SlowReaders, AreToldByProcessThreadAgeAndWhatTheyPin) {
+  const Snapshot old = db_->snapshot();
+  commit(3 * kEntries);
+  const ReaderInfo reader = readers(*db_).at(0);
+  EXPECT_EQ(reader.pid, static_cast<std::uint64_t>(::getpid()));
+  EXPECT_EQ(reader.pid_namespace, 0u) << "ours";
+  EXPECT_EQ(reader.thread, static_cast<std::uint64_t>(::gettid()));
+  EXPECT_EQ(reader.command.find("test-db"), 0u);
+  EXPECT_EQ(reader.txn, old.txn());
+  EXPECT_EQ(reader.commits_behind, 3 * kEntries);
+  EXPECT_LE(reader.age_seconds, 60u);
+  // Every leaf and the root have been copied since; the catalogue has not.
+  const std::uint64_t page_bytes = db_->page_size_bytes();
+  EXPECT_GE(reader.pinned_bytes, 20 * page_bytes);
+  EXPECT_LE(reader.pinned_bytes, (tree_pages() + 1) * page_bytes);
+  const Snapshot young = db_->snapshot();
+  EXPECT_EQ(readers(*db_).at(1).pinned_bytes, 0u) << "nothing is newer";
+}
+
+TEST_F(SlowReaders, AreToldByTheThreadThatOpenedThem) {
+  std::optional<Snapshot> held;
+  std::uint64_t opener = 0;
+  std::thread{[&] {
+    held = db_->snapshot();
+    opener = static_cast<std::uint64_t>(::gettid());
+  }}.join();
+  EXPECT_EQ(readers(*db_).at(0).thread, opener);
+  run_in_child([&] {
+    Database mine{file_};
+    const Snapshot here = mine.snapshot();
+    std::set<std::uint64_t> threads;
+    for (const ReaderInfo& reader : readers(mine)) threads.insert(reader.thread);
+    EXPECT_TRUE(threads.contains(static_cast<std::uint64_t>(::gettid()))) << "not its parent's";
+  });
+}
+
+// That is when one asks.
+TEST_F(SlowReaders, AreToldWhileAWriterStandsStill) {
+  const Snapshot old = db_->snapshot();
+  commit(100);
+  Child writer{[&](Link& link) {
+    Database mine{file_};
+    Transaction transaction = mine.begin();
+    transaction.table().put("never", "committed");
+    link.send(0);
+    link.receive();
+  }};
+  ASSERT_TRUE(writer.receive().has_value());
+  EXPECT_FALSE(db_->try_begin().has_value());
+  EXPECT_EQ(readers(*db_).at(0).txn, old.txn());
+}
+
+// With a snapshot that keeps most of the file, so that a transaction must make it larger.
+class ToldOfSlowReaders : public SlowReaders {
+ protected:
+  static constexpr std::size_t kValueBytes = 900;
+  static constexpr std::uint64_t kRows = 4000;
+
+  void SetUp() override {
+    SlowReaders::SetUp();
+    overwrite(*db_);
+    held_ = db_->snapshot();
+    before_ = read(*held_);
+  }
+
+  void overwrite(Database& db) {
+    Transaction transaction = db.begin();
+    for (std::uint64_t row = 0; row < kRows; ++row) {
+      transaction.table().put(big_endian(row), pattern(kValueBytes, ++version_));
+    }
+    transaction.commit();
+  }
+
+  // Overwrites until the file has had to grow or `calls` is not 0.
+  void overwrite_until_told(Database& db, const std::uint64_t& calls) {
+    for (int round = 0; round < 12 && calls == 0; ++round) overwrite(db);
+  }
+
+  Database with(std::function<bool(const ReaderInfo&)> on_slow_reader) {
+    return Database{
+        file_, {.durability = Durability::relaxed, .on_slow_reader = std::move(on_slow_reader)}};
+  }
+
+  std::optional<Snapshot> held_;
+  std::string before_;
+};
+
+TEST_F(ToldOfSlowReaders, AWriterAsksBeforeTheFileGrowsAndGoesOnWhenToldSo) {
+  std::uint64_t calls = 0;
+  ReaderInfo told;
+  std::uint64_t size_when_told = 0;
+  Database asking = with([&](const ReaderInfo& reader) {
+    ++calls;
+    told = reader;
+    size_when_told = std::filesystem::file_size(file_);
+    return false;
+  });
+  overwrite_until_told(asking, calls);
+  EXPECT_EQ(calls, 1u) << "once in a transaction";
+  EXPECT_EQ(told.txn, held_->txn());
+  EXPECT_EQ(told.pid, static_cast<std::uint64_t>(::getpid()));
+  EXPECT_GT(told.pinned_bytes, kRows * kValueBytes);
+  EXPECT_GT(std::filesystem::file_size(file_), size_when_told);
+  EXPECT_EQ(read(*held_), before_);
+}
+
+TEST_F(ToldOfSlowReaders, TheFileStaysAsItIsWhenTheSnapshotHasEnded) {
+  std::uint64_t calls = 0;
+  std::uint64_t size_when_told = 0;
+  Database asking = with([&](const ReaderInfo&) {
+    ++calls;
+    size_when_told = std::filesystem::file_size(file_);
+    held_.reset();
+    return true;
+  });
+  overwrite_until_told(asking, calls);
+  EXPECT_EQ(calls, 1u);
+  EXPECT_EQ(std::filesystem::file_size(file_), size_when_told);
+}
+
+TEST_F(ToldOfSlowReaders, AProcessThatReadsMayBeEnded) {
+  held_.reset();
+  Child reader{[&](Link& link) {
+    Database mine{file_};
+    const Snapshot held = mine.snapshot();
+    link.send(held.txn());
+    link.receive();
+  }};
+  ASSERT_TRUE(reader.receive().has_value());
+  std::uint64_t calls = 0;
+  std::uint64_t size_when_told = 0;
+  Database asking = with([&](const ReaderInfo& told) {
+    ++calls;
+    EXPECT_EQ(told.pid, static_cast<std::uint64_t>(reader.pid()));
+    size_when_told = std::filesystem::file_size(file_);
+    reader.kill();
+    return true;
+  });
+  overwrite_until_told(asking, calls);
+  EXPECT_EQ(calls, 1u);
+  EXPECT_EQ(std::filesystem::file_size(file_), size_when_told);
+  EXPECT_TRUE(readers(*db_).empty());
+}
+
+TEST_F(ToldOfSlowReaders, WhatTheCallThrowsRollsTheTransactionBack) {
+  std::uint64_t calls = 0;
+  Database asking = with([&](const ReaderInfo&) -> bool {
+    ++calls;
+    throw std::runtime_error("not now");
+  });
+  const auto overwrite_all = [&] { overwrite_until_told(asking, calls); };
+  EXPECT_THROW(overwrite_all(), std::runtime_error);
+  EXPECT_EQ(calls, 1u);
+  expect_sound(*db_);
+  EXPECT_EQ(entries(*db_).size(), kRows);
+  db_->put("after", "wards");
+}
+
+TEST_F(ToldOfSlowReaders, AnotherTransactionInTheCallIsMisuse) {
+  std::uint64_t calls = 0;
+  std::optional<Errc> begun;
+  std::optional<Errc> checkpointed;
+  Database asking = with([&](const ReaderInfo&) {
+    ++calls;
+    begun = errc_of([&] { (void)db_->begin(); });
+    checkpointed = errc_of([&] { db_->checkpoint(); });
+    EXPECT_EQ(read(db_->snapshot()).size(), before_.size()) << "reading is none";
+    return false;
+  });
+  overwrite_until_told(asking, calls);
+  EXPECT_EQ(begun, Errc::misuse);
+  EXPECT_EQ(checkpointed, Errc::misuse);
+}
+
+// A snapshot of now keeps nothing that its end would give back.
+TEST_F(ToldOfSlowReaders, NobodyIsToldOfASnapshotThatIsNotInTheWay) {
+  held_.reset();
+  const Snapshot young = db_->snapshot();
+  Database asking = with([](const ReaderInfo& reader) {
+    ADD_FAILURE() << "told of " << reader.txn;
+    return false;
+  });
+  asking.write([](Transaction& tx) {
+    for (std::uint64_t row = 0; row < 4 * kRows; ++row) {
+      tx.table("new").put(big_endian(row), pattern(kValueBytes, row));
+    }
+  });
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ MODULES_BELOW = {
 }
 
 # The vocabulary that every module shares with the user; the other public headers are db's.
-SHARED_PUBLIC_HEADERS = ['quire/error.h', 'quire/export.h', 'quire/options.h']
+SHARED_PUBLIC_HEADERS = ['quire/error.h', 'quire/export.h', 'quire/options.h',
+                         'quire/reader.h']
 
 # Third parties and system calls that one place wraps for all of src/: the include, that place.
 WRAPPED_INCLUDES = [
