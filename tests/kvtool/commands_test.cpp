@@ -5,6 +5,8 @@
 #include <fstream>
 #include <thread>
 
+#include <unistd.h>
+
 #include "kvtool/kvtool_test.h"
 
 namespace quire::test {
@@ -15,6 +17,7 @@ using Get = KvtoolTest;
 using Del = KvtoolTest;
 using Tables = KvtoolTest;
 using Stat = KvtoolTest;
+using Readers = KvtoolTest;
 using Check = KvtoolTest;
 using Copy = KvtoolTest;
 using Salvage = KvtoolTest;
@@ -147,6 +150,31 @@ TEST_F(Stat, CountsTheEntriesOfEveryTable) {
   EXPECT_NE(json.find("\"name\": \"gr\xc3\xbc\xc3\x9f\",\n      \"entry_count\": 1234"),
             std::string::npos)
       << json;
+}
+
+TEST_F(Readers, AreShownOldestFirst) {
+  done({"put", file_, "k", "v"});
+  EXPECT_EQ(done({"readers", file_}), "no snapshot is open\n");
+  EXPECT_EQ(done({"readers", file_, "--json"}), "[]\n");
+  Database database(file_);
+  const Snapshot old = database.snapshot();
+  for (int i = 0; i < 7; ++i) database.put("k", std::to_string(i));
+  const Snapshot young = database.snapshot();
+  const std::string pid = std::to_string(::getpid());
+  const std::string text = done({"readers", file_});
+  const std::size_t first = text.find("\n  test-kvtool  ");
+  ASSERT_NE(first, std::string::npos) << text;
+  EXPECT_NE(text.find("  7  ", first), std::string::npos) << text;
+  EXPECT_NE(text.find("\n  test-kvtool  ", first + 1), std::string::npos) << text;
+  const std::string json = done({"readers", file_, "--json"});
+  const std::size_t of_old = json.find("\"txn\": " + std::to_string(old.txn()) + ",");
+  const std::size_t of_young = json.find("\"txn\": " + std::to_string(young.txn()) + ",");
+  EXPECT_LT(of_old, of_young) << json;
+  for (const std::string& member :
+       {"\"pid\": " + pid, "\"thread\": " + pid, std::string("\"commits_behind\": 7"),
+        std::string("\"command\": \"test-kvtool\"")}) {
+    EXPECT_NE(json.find(member), std::string::npos) << member << " in " << json;
+  }
 }
 
 TEST_F(Check, CountsWhatItHasSeen) {

@@ -12,8 +12,8 @@ class WrongFile : public KvtoolTest {};
 class ClosedPipe : public KvtoolTest {};
 class Terminal : public KvtoolTest {};
 
-const std::vector<std::string> kCommands = {"put",  "get",  "del",    "list",  "load",
-                                            "dump", "stat", "tables", "check", "copy"};
+const std::vector<std::string> kCommands = {"put",  "get",    "del",   "list", "load",   "dump",
+                                            "stat", "tables", "check", "copy", "readers"};
 
 // Each command that must not create a file, with the arguments it needs.
 std::vector<std::vector<std::string>> commands_on_existing(const std::string& file) {
@@ -23,6 +23,7 @@ std::vector<std::vector<std::string>> commands_on_existing(const std::string& fi
           {"dump", file},
           {"stat", file},
           {"tables", file},
+          {"readers", file},
           {"check", file},
           {"stat", file, "--json"},
           {"check", file, "--json"},

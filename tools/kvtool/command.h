@@ -29,6 +29,7 @@ extern const Command kLoad;
 extern const Command kDump;
 extern const Command kStat;
 extern const Command kTables;
+extern const Command kReaders;
 extern const Command kCheck;
 extern const Command kCopy;
 extern const Command kSalvage;

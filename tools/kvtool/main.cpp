@@ -16,8 +16,9 @@ namespace kvtool {
 
 namespace {
 
-constexpr const Command* kCommands[] = {&kPut,  &kGet,    &kDel,   &kList, &kLoad,   &kDump,
-                                        &kStat, &kTables, &kCheck, &kCopy, &kSalvage, &kWatch};
+constexpr const Command* kCommands[] = {&kPut,  &kGet,     &kDel,    &kList,    &kLoad,
+                                        &kDump, &kStat,    &kTables, &kReaders, &kCheck,
+                                        &kCopy, &kSalvage, &kWatch};
 
 constexpr const char* kNotes =
     "Exit codes: 0 done; 1 no such key or table, the check failed, or something could not be\n"

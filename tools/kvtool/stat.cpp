@@ -1,7 +1,7 @@
-#include <array>
 #include <memory>
 #include <vector>
 
+#include "columns.h"
 #include "command.h"
 #include "database_arguments.h"
 #include "json.h"
@@ -79,17 +79,6 @@ void write_summary(Output& output, const quire::Statistics& statistics) {
                  counted(statistics.reader_count, "snapshot", "snapshots"));
 }
 
-// Columns that a terminal gives the text: its characters, not its bytes.
-std::size_t column_count(Bytes utf8) {
-  std::size_t count = 0;
-  for (const char byte : utf8) {
-    count += (static_cast<unsigned char>(byte) & 0xc0) != 0x80 ? 1 : 0;
-  }
-  return count;
-}
-
-using Row = std::array<std::string, 7>;
-
 Row row_of(const quire::TableStatistics& table, std::uint64_t page_size_bytes) {
   const std::uint64_t page_count =
       table.branch_page_count + table.leaf_page_count + table.extent_page_count;
@@ -107,19 +96,7 @@ void write_tables(Output& output, const quire::Statistics& statistics) {
   for (const quire::TableStatistics& table : statistics.tables) {
     rows.push_back(row_of(table, statistics.page_size_bytes));
   }
-  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], column_count(row[i]));
-    }
-  }
-  for (const Row& row : rows) {
-    std::string line = row[0] + std::string(widths[0] - column_count(row[0]), ' ');
-    for (std::size_t i = 1; i < row.size(); ++i) {
-      line += std::string(widths[i] - column_count(row[i]) + 2, ' ') + row[i];
-    }
-    output.write("  " + (&row == &rows.front() ? output.bold(line) : line) + "\n");
-  }
+  write_columns(output, rows);
 }
 
 ExitCode stat(const Arguments& arguments, Output& output) {
