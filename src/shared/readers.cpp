@@ -8,6 +8,7 @@
 #include <ctime>
 #include <fstream>
 #include <random>
+#include <utility>
 
 #include <pthread.h>
 #include <unistd.h>
