@@ -22,7 +22,7 @@
 namespace quire::test {
 namespace {
 
-constexpr Options kGuarded{.guard_sigbus = true};
+const Options kGuarded{.guard_sigbus = true};
 constexpr std::uint64_t kEntries = 4000;
 constexpr std::uint64_t kMetasBytes = 128 << 10;
 

@@ -27,7 +27,7 @@ namespace quire::test {
 namespace {
 
 constexpr uid_t kNobody = 65534;
-constexpr Options kReadOnly{.read_only = true};
+const Options kReadOnly{.read_only = true};
 constexpr std::size_t kLargeBytes = 9000;  // a value in pages of its own
 
 // What a reader may not change.
