@@ -119,10 +119,11 @@ TEST_F(AfterFork, AChildThatOutlivesTheParentHoldsNothing) {
     advance(tx);
     const ::pid_t grandchild = ::fork();
     if (grandchild == 0) {
+      // From here: until fork has returned there, the parent's locks have two holders.
+      link.send(static_cast<std::uint64_t>(::getpid()));
       ::pause();
       ::_exit(0);
     }
-    link.send(static_cast<std::uint64_t>(grandchild));
     link.receive();
   }};
   const auto grandchild = grandchildren.receive();
