@@ -150,6 +150,10 @@ class Checkpoint {
     const std::uint32_t intent =
         store_.control().checkpoint_intent.exchange(store_.readers().process_index() + 1);
     if (intent != 0) redirty_file(store_);
+    // A leader that died in a flush leaves values that K names clean, but not on disk.
+    if (store_.control().flush_intent.load() != 0) {
+      redirty_unflushed(store_, plan_.state.log_end);
+    }
     seal(store_, plan_.state, store_.checkpointed());
     seal_map();
     crash_point("checkpoint: sealed");

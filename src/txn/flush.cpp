@@ -98,7 +98,10 @@ void lead(Store& store) {
   if (!collect_extents(store, ring, durable, state.log_end, extents)) return;
 
   const std::uint32_t intent = control.flush_intent.exchange(store.readers().process_index() + 1);
-  if (intent != 0) redirty_covered(store, ring, durable, state.log_end, extents);
+  // Also the flush of a checkpoint covers the log.
+  if (intent != 0 || control.checkpoint_intent.load() != 0) {
+    redirty_covered(store, ring, durable, state.log_end, extents);
+  }
   crash_point("flush: intent noted");
   flush_extents(store, extents);
   crash_point("flush: extents flushed");
@@ -132,6 +135,16 @@ FlushTurn::~FlushTurn() {
   // Not sooner: a follower that this flush did not cover would find the lock still taken, sleep
   // again, and nobody would wake it.
   shared::event_signal(store_.control().flush_event);
+}
+
+void redirty_unflushed(Store& store, Lsn to) {
+  const Lsn durable = store.durable();
+  if (durable >= to) return;
+  const log::Ring ring = store.ring();
+  std::vector<format::ExtentRef> extents;
+  if (collect_extents(store, ring, durable, to, extents)) {
+    redirty_covered(store, ring, durable, to, extents);
+  }
 }
 
 void flush_until(Store& store, Lsn target) {

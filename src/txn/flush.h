@@ -31,4 +31,8 @@ class FlushTurn {
 // Errc::poisoned.
 void flush_until(Store& store, Lsn target);
 
+// Makes dirty again what a flush up to `to` would cover: for who finds that another one may have
+// failed unheard, and is about to flush more than the log, or to note its own intent (rule 6).
+void redirty_unflushed(Store& store, Lsn to);
+
 }  // namespace quire::txn

@@ -6,6 +6,7 @@
 #include "format/record.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
+#include "txn/meta_store.h"
 
 namespace quire::txn {
 
@@ -61,16 +62,21 @@ void erase_uncommitted_record(Store& store, bool writer_died) {
   const Lsn end = store.visible_state().log_end;
   if (!writer_died && !log::is_header_at(ring, end)) return;
   const FlushTurn turn(store);
+  auto& flush_intent = store.control().flush_intent;
+  const bool may_have_failed = flush_intent.exchange(store.readers().process_index() + 1) != 0;
+  if (may_have_failed) redirty_unflushed(store, end);
   Lsn changed = log::erase_record(ring, end);
   crash_point("rollback: record zeroed");
   // A predecessor may have died between erasing and flushing.
   if (writer_died) changed = std::max(changed, Lsn{end.value + sizeof(format::RecordHeader)});
   const std::uint64_t log_offset = static_cast<std::uint64_t>(ring.read - store.data().read_base());
   log::for_pieces(ring, end, changed, [&](std::uint64_t offset, std::uint64_t piece_bytes) {
+    if (may_have_failed) redirty(store, log_offset + offset, piece_bytes);
     if (const auto error = store.data().flush_log(log_offset + offset, piece_bytes)) {
       store.poison(error, "flushing the log");
     }
   });
+  flush_intent.store(0);
 }
 
 }  // namespace
