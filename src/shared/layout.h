@@ -70,7 +70,8 @@ inline constexpr Run unpack_run(std::uint64_t packed) noexcept {
 }
 
 struct Control {
-  alignas(64) std::atomic<std::uint32_t> ready;  // 1: initialised and recovered
+  alignas(64) std::atomic<std::uint32_t> ready;  // boot_here(): initialised and recovered since the
+                                                 // system was started; anything else: not
   std::atomic<std::uint32_t> poisoned;  // 1: a flush failed (rule 6); outlives the last close
   std::atomic<std::uint32_t>
       poisoned_before;  // 1: so it was in an earlier life and no recovery has ended since

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/test_points.h"
+#include "shared/boot.h"
 #include "storage/byte_lock.h"
 
 namespace quire::shared {
@@ -152,7 +153,7 @@ Region::Attempt Region::try_join() {
 bool Region::is_ready() {
   if (file_.size_bytes() < kRegionBytes) return false;
   map();
-  return control().ready.load(std::memory_order_acquire) == 1;
+  return control().ready.load(std::memory_order_acquire) == boot_here();
 }
 
 RegionHeader Region::read_header() const {
@@ -222,7 +223,7 @@ void Region::initialise() {
 void Region::open_to_others() {
   QUIRE_ASSERT(alone_);
   control().poisoned_before.store(0, std::memory_order_relaxed);
-  control().ready.store(1, std::memory_order_release);
+  control().ready.store(boot_here(), std::memory_order_release);
   crash_point("open: marked ready");
   alone_ = false;
   storage::lock_byte(file_.lock_descriptor(), kAttachedByte, LockMode::shared);

@@ -1,12 +1,20 @@
 // Processes that meet at a file: who joins, who is refused, who leaves last.
 #include <quire/quire.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "shared/boot.h"
+#include "shared/layout.h"
+#include "storage/byte_lock.h"
+#include "storage/descriptor.h"
 #include "support/child.h"
 #include "support/database_test.h"
 #include "support/ledger.h"
@@ -96,6 +104,37 @@ TEST_F(Attaching, ADatabaseOfAClosedProcessIsWhole) {
     });
   }
   EXPECT_EQ(expect_ledger(Database{file_}), 140u);
+}
+
+// Whoever looks at a file that nobody has open, salvage for one, locks its far byte shared. Two
+// that opened it then could take each other for an attached process and believe a lock file from
+// before a power cut.
+TEST_F(Attaching, ARegionFromBeforeThisBootIsNotJoined) {
+  Database{file_}.put("a", "1");
+  Child killed{[&](Link& link) {
+    Database db{file_};
+    db.put("a", "2");
+    link.send(1);
+    link.receive();
+  }};
+  killed.receive();
+  killed.kill();
+  {
+    const storage::Descriptor data{::open(file_.c_str(), O_RDWR | O_CLOEXEC)};
+    const storage::Descriptor lock{::open(lock_file_of(file_).c_str(), O_RDWR | O_CLOEXEC)};
+    std::uint32_t boot = 0;
+    constexpr off_t kReady = shared::kControlOffset + offsetof(shared::Control, ready);
+    ASSERT_EQ(::pread(lock.get(), &boot, sizeof boot, kReady), 4);
+    EXPECT_EQ(boot, shared::boot_here());
+    boot ^= 2;
+    ASSERT_EQ(::pwrite(lock.get(), &boot, sizeof boot, kReady), 4);
+    for (const int descriptor : {data.get(), lock.get()}) {
+      ASSERT_TRUE(
+          storage::try_lock_byte(descriptor, shared::kAttachedByte, storage::LockMode::shared));
+    }
+    EXPECT_EQ(errc_of([&] { Database{file_}; }), Errc::busy);
+  }
+  EXPECT_EQ(Database{file_}.get("a"), "2") << "alone, it recovers";
 }
 
 TEST_F(Attaching, OpenAndCloseRacesLoseNothing) {
