@@ -50,12 +50,18 @@ void with_containers(Body&& body) {
   });
 }
 
-// True when the process waits for something.
-inline bool is_asleep(pid_t pid) {
+// The letter that /proc shows; 0 when the process is gone.
+inline char state_of(pid_t pid) {
   std::string line;
   std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
   const std::size_t state = line.rfind(") ");
-  return state != std::string::npos && line[state + 2] == 'S';
+  return state == std::string::npos ? '\0' : line[state + 2];
 }
+
+// True when the process waits for something.
+inline bool is_asleep(pid_t pid) { return state_of(pid) == 'S'; }
+
+// True when a child has ended and was not waited for yet.
+inline bool has_ended(pid_t pid) { return state_of(pid) == 'Z'; }
 
 }  // namespace quire::test
