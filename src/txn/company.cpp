@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <thread>
 
+#include "txn/flush.h"
+
 namespace quire::txn {
 namespace {
 
@@ -13,7 +15,8 @@ using std::chrono::steady_clock;
 // Others come within microseconds, which no timer can tell; who waits for longer sleeps.
 constexpr nanoseconds kYieldFor = std::chrono::microseconds(200);
 constexpr nanoseconds kSleep = std::chrono::microseconds(100);
-constexpr std::uint64_t kHistory = 4;  // a flush counts for so much of the average
+constexpr nanoseconds kFlushMax = kLeaderPatience;  // more is not the disk: the leader was stopped
+constexpr std::uint64_t kHistory = 4;               // a flush counts for so much of the average
 
 std::uint64_t pending_count(const Store& store) {
   State newest;
@@ -51,7 +54,7 @@ void note_company(Store& store, const State& state, nanoseconds took) noexcept {
   const std::uint64_t sizes = control.group_sizes.load(std::memory_order_relaxed);
   control.group_sizes.store(sizes << 32 | covered, std::memory_order_relaxed);
   const std::uint64_t average = control.flush_nanos.load(std::memory_order_relaxed);
-  const auto latest = static_cast<std::uint64_t>(took.count());
+  const auto latest = static_cast<std::uint64_t>(std::min(took, kFlushMax).count());
   control.flush_nanos.store(average == 0 ? latest : (average * (kHistory - 1) + latest) / kHistory,
                             std::memory_order_relaxed);
 }

@@ -14,7 +14,6 @@
 namespace quire::txn {
 namespace {
 
-constexpr std::chrono::milliseconds kLeaderPatience{100};
 constexpr std::chrono::microseconds kFollowerPause{5000};  // a lost wake-up costs no more than this
 
 // The extents that the records between two positions name, whoever committed them (rule 3). False
@@ -122,8 +121,9 @@ void lead(Store& store) {
 
 }  // namespace
 
-FlushTurn::FlushTurn(Store& store) : store_(store), holds_(true) {
-  store.flush_lock().lock_for(kLeaderPatience);
+FlushTurn::FlushTurn(Store& store, std::chrono::milliseconds patience)
+    : store_(store), holds_(true) {
+  store.flush_lock().lock_for(patience);
 }
 
 FlushTurn::FlushTurn(Store& store, std::try_to_lock_t)
@@ -163,7 +163,7 @@ void flush_until(Store& store, Lsn target) {
     if (std::chrono::steady_clock::now() < patience_ends) {
       shared::event_wait(control.flush_event, event, kFollowerPause);
     } else {
-      const FlushTurn turn(store);
+      const FlushTurn turn(store, std::chrono::milliseconds{0});  // it was waited for already
       lead(store);
     }
   }

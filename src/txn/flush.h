@@ -1,19 +1,23 @@
 // Making commits durable: one flush of the log, led by whoever comes first, covers everybody's.
 #pragma once
 
+#include <chrono>
 #include <mutex>
 
 #include "txn/store.h"
 
 namespace quire::txn {
 
-// The flush lock for a scope. Another process is waited for 100 ms only: a leader that was stopped
-// must stall nobody, and two leaders are harmless, because they flush the same and raise the same.
-// Inside a process flushes stay one after the other, or one would take the error of another (rule
-// 6).
+// Longer than that nobody waits for a leader of another process.
+inline constexpr std::chrono::milliseconds kLeaderPatience{100};
+
+// The flush lock for a scope. Another process is waited for `patience` only: a leader that was
+// stopped must stall nobody, and two leaders are harmless, because they flush the same and raise
+// the same. Inside a process flushes stay one after the other, or one would take the error of
+// another (rule 6).
 class FlushTurn {
  public:
-  explicit FlushTurn(Store& store);
+  explicit FlushTurn(Store& store, std::chrono::milliseconds patience = kLeaderPatience);
   FlushTurn(Store& store, std::try_to_lock_t);  // does not wait; `holds` tells
   ~FlushTurn();                                 // then wakes who waits for a flush or for the lock
   FlushTurn(const FlushTurn&) = delete;

@@ -59,6 +59,8 @@ void make_current(Store& store, const format::Meta& meta) {
   store.publish(TxnId{meta.txn});
   raise(control.durable, meta.log_start);
   crash_point("checkpoint: published");
+  State covered;
+  if (store.load_state(TxnId{meta.txn}, covered)) raise(control.flushed_full, covered.full_count);
   update_log_end(store, meta);
   control.log_start.store(meta.log_start, std::memory_order_release);
   control.epoch.store(meta.epoch, std::memory_order_release);

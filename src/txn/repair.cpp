@@ -63,7 +63,8 @@ void erase_uncommitted_record(Store& store, bool writer_died) {
   if (!writer_died && !log::is_header_at(ring, end)) return;
   const FlushTurn turn(store);
   auto& flush_intent = store.control().flush_intent;
-  const bool may_have_failed = flush_intent.exchange(store.readers().process_index() + 1) != 0;
+  const bool may_have_failed = flush_intent.exchange(store.readers().process_index() + 1) != 0 ||
+                               store.control().checkpoint_intent.load() != 0;
   if (may_have_failed) redirty_unflushed(store, end);
   Lsn changed = log::erase_record(ring, end);
   crash_point("rollback: record zeroed");

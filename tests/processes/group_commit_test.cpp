@@ -135,6 +135,31 @@ TEST_F(GroupCommit, DoesNotCountRelaxedCommitsAsCompany) {
   EXPECT_EQ(sizes >> 32, 1U);
 }
 
+TEST_F(GroupCommit, DoesNotCountCommitsByCheckpointAsCompany) {
+  Database db{file_};
+  db.put("first", "write again");
+  for (int round = 0; round < 3; ++round) {
+    db.write([](Transaction& tx) {
+      for (int i = 0; i < 3000; ++i) tx.table().put(std::to_string(i), std::string(900, 'x'));
+    });
+  }
+  db.put("small", "one");
+  EXPECT_EQ(detail::Access::store(db).control().group_sizes & UINT32_MAX, 1U);
+}
+
+// Or the next leaders would wait for company as long as it was stopped.
+TEST_F(GroupCommit, DoesNotTakeAStoppedLeaderForASlowDisk) {
+  Database db{file_};
+  db.put("first", "write again");
+  storage::system.msync = [](void* address, std::size_t size_bytes, int flags) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    return kReal.msync(address, size_bytes, flags);
+  };
+  db.put("slow", "write");
+  storage::system = kReal;
+  EXPECT_LE(detail::Access::store(db).control().flush_nanos, 100'000'000U);
+}
+
 // A leader that was killed while it waited for company leaves nobody behind.
 TEST_F(GroupCommit, GoesOnWhenTheLeaderIsKilledWaiting) {
   Database db{file_};
