@@ -82,8 +82,9 @@ class QUIRE_API Database {
 
   // Waits until there is a commit newer than `after` (a Snapshot::txn(), or what this function has
   // returned) for readers to see, of whatever process, and returns the newest one's number: several
-  // may have come at once. Nothing when none came within `timeout`. Throws Errc::poisoned when none
-  // can come any more. Costs committers nothing while nobody waits.
+  // may have come at once. Nothing when none came within `timeout`. Throws when none can come any
+  // more: Errc::poisoned, or in a process that may write Errc::busy, when the data file or the lock
+  // file was deleted or replaced. Costs committers nothing while nobody waits.
   std::optional<std::uint64_t> wait_for_commit(
       std::uint64_t after,
       std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max()) const;

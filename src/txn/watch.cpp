@@ -20,6 +20,7 @@ std::optional<TxnId> wait_for_commit(const Store& store, TxnId after,
     store.require_healthy();
     const std::chrono::nanoseconds waited = std::chrono::steady_clock::now() - begin;
     if (waited >= timeout) return std::nullopt;
+    store.require_in_place();  // or who replaced the file commits into another one, unnoticed here
     shared::event_wait(
         event, seen,
         std::min(kSleepMax, std::chrono::floor<microseconds>(timeout - waited) + microseconds{1}));

@@ -10,8 +10,8 @@
 namespace quire::txn {
 
 // Waits until readers can begin at a commit newer than `after`, and returns the newest; nothing
-// when there is none within `timeout`. Throws Errc::poisoned when none can come any more. Threads:
-// any.
+// when there is none within `timeout`. Throws when none can come any more: Errc::poisoned, busy
+// (see Store::require_in_place). Threads: any.
 std::optional<TxnId> wait_for_commit(const Store& store, TxnId after,
                                      std::chrono::nanoseconds timeout);
 

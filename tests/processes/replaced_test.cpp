@@ -53,6 +53,7 @@ class FileTaken : public DatabaseTest {
       expect_refused([&] { db.try_begin(); }, taken);
       expect_refused([&] { db.put("a", "1"); }, taken);
       expect_refused([&] { db.checkpoint(); }, taken);
+      expect_refused([&] { db.wait_for_commit(db.snapshot().txn()); }, taken);
       EXPECT_EQ(expect_ledger(held), 20u);
       EXPECT_EQ(expect_ledger(db), 20u);
       expect_sound(db);
