@@ -79,7 +79,7 @@ struct Attempts {
 // What was promised about one database file, and what was seen of it.
 struct Ledger {
   std::atomic<std::uint64_t> next_attempt;
-  std::atomic<std::uint64_t> promised;     // highest count whose full commit has returned
+  std::atomic<std::uint64_t> promised;     // highest count whose commit has returned
   std::atomic<std::uint64_t> seen_count;   // highest count that a snapshot has shown
   std::atomic<std::uint64_t> seen_txn;     // highest transaction that a snapshot has shown
   std::array<Attempts, kIdsMax> attempts;  // by count
