@@ -53,7 +53,8 @@ class QUIRE_API Database {
 
   // The same, waiting no longer than `timeout`. Throws Errc::busy then, naming the process and
   // thread that writes, for how long it has done so, and whether it is stopped. Asks every 2 ms at
-  // most: who waits without a timeout comes first.
+  // most: who waits without a timeout comes first. What the transaction then needs of others, a
+  // flush or the end of a checkpoint, is waited for as `begin` does.
   Transaction begin(std::chrono::nanoseconds timeout);
 
   // Nothing when another writer is at work.

@@ -86,7 +86,10 @@ struct Control {
   std::atomic<std::uint64_t> flush_nanos;   // what a flush takes, lately: hints, all three
   std::atomic<std::uint32_t> flush_intent;  // 1 + process slot of the one that flushes; 0 = nobody
   std::atomic<std::uint32_t> checkpoint_intent;  // the same for the flushes of a checkpoint
-  alignas(64) EventWord commit_event;            // signalled whenever P has grown
+  std::atomic<std::uint32_t>
+      overtaken;  // 1: somebody has flushed beside a leader who stood still, and may have wiped his
+                  // intent; stays for the region's life
+  alignas(64) EventWord commit_event;  // signalled whenever P has grown
   alignas(64)
       std::atomic<std::uint64_t> log_start;  // LSN of the oldest record that recovery would replay
   std::atomic<std::uint64_t> log_run;        // pages of the log, as pack_run

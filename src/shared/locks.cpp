@@ -46,14 +46,16 @@ bool ByteMutex::try_lock() {
   return locked;
 }
 
-void ByteMutex::lock_for(std::chrono::milliseconds patience) {
+bool ByteMutex::lock_for(std::chrono::milliseconds patience) {
   constexpr std::chrono::milliseconds kPause{1};
   threads_.lock();
   try {
-    const auto end = std::chrono::steady_clock::now() + patience;
-    while (
-        !storage::try_lock_byte(region_.lock_descriptor(), byte_, storage::LockMode::exclusive) &&
-        std::chrono::steady_clock::now() < end) {
+    const auto end = steady_clock::now() + patience;
+    for (;;) {
+      if (storage::try_lock_byte(region_.lock_descriptor(), byte_, storage::LockMode::exclusive)) {
+        return true;
+      }
+      if (steady_clock::now() >= end) return false;
       std::this_thread::sleep_for(kPause);
     }
   } catch (...) {
@@ -155,7 +157,7 @@ bool WriterLock::held_by_this_thread() const noexcept {
 
 std::string WriterLock::holder() const {
   const std::uint64_t writer = region_.control().writer.load(std::memory_order_relaxed);
-  if (writer == 0) return "nobody";
+  if (writer == 0) return "somebody else each time";
   const std::uint64_t since = region_.control().writer_since.load(std::memory_order_relaxed);
   const std::uint64_t now = coarse_nanos();
   return text_of(thread_at(region_, writer)) + ", since " +

@@ -22,8 +22,8 @@ class ByteMutex {
   void unlock();
 
   // Waits for the threads of this process as long as it takes, but for other processes only so
-  // long, and then goes on without their consent.
-  void lock_for(std::chrono::milliseconds patience);
+  // long, and then goes on without their consent: false.
+  bool lock_for(std::chrono::milliseconds patience);
 
  private:
   const Region& region_;
@@ -59,7 +59,7 @@ class WriterLock {
   bool held_by_this_thread() const noexcept;
 
   // Who holds it and since when, for humans: "process 4711 (kvtool), thread 4712, stopped, since
-  // 12 s". "nobody" when it is free at the moment.
+  // 12 s". "somebody else each time" when it is free at the moment.
   std::string holder() const;
 
  private:

@@ -14,7 +14,8 @@ namespace {
 // The letter behind the command in /proc/PID/task/TID/stat: R, S, T, ...; 0 when there is none.
 char state_of(const ProcessThread& thread) {
   std::ifstream file("/proc/" + std::to_string(thread.pid) + "/task/" +
-                     std::to_string(thread.thread_id) + "/stat");
+                     std::to_string(thread.thread_id != 0 ? thread.thread_id : thread.pid) +
+                     "/stat");
   std::string line;
   std::getline(file, line);
   const auto command_end = line.rfind(") ");
@@ -61,7 +62,7 @@ ProcessThread thread_at(const Region& region, std::uint64_t packed) {
 std::string text_of(const ProcessThread& thread) {
   std::string text = "process " + std::to_string(thread.pid) + " (" + thread.command + ")";
   if (!thread.is_in_our_namespace) text += " of another PID namespace";
-  text += ", thread " + std::to_string(thread.thread_id);
+  if (thread.thread_id != 0) text += ", thread " + std::to_string(thread.thread_id);
   if (!thread.is_in_our_namespace) return text;
   const char state = state_of(thread);
   if (state == 'T' || state == 't') text += ", stopped";

@@ -35,7 +35,8 @@ struct ProcessThread {
 // Who `pack_thread` was about, as long as that process is attached.
 ProcessThread thread_at(const Region& region, std::uint64_t packed);
 
-// "process 4711 (kvtool), thread 4712, stopped"; the state only where it can be seen.
+// "process 4711 (kvtool), thread 4712, stopped"; the state only where it can be seen. Without a
+// thread id, of the process.
 std::string text_of(const ProcessThread& thread);
 
 // Inode of this process's PID namespace; 0 when unknown.

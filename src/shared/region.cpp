@@ -200,7 +200,8 @@ void Region::initialise() {
     was_poisoned_ = says_in_file(offsetof(Control, poisoned)) ||
                     says_in_file(offsetof(Control, poisoned_before));
     was_interrupted_ = says_in_file(offsetof(Control, flush_intent)) ||
-                       says_in_file(offsetof(Control, checkpoint_intent));
+                       says_in_file(offsetof(Control, checkpoint_intent)) ||
+                       says_in_file(offsetof(Control, overtaken));
   }
   file_.reset(kRegionBytes, kFixedBytes);
   crash_point("region: emptied");

@@ -151,7 +151,7 @@ class Checkpoint {
         store_.control().checkpoint_intent.exchange(store_.readers().process_index() + 1);
     if (intent != 0) redirty_file(store_);
     // A leader that died in a flush leaves values that K names clean, but not on disk.
-    if (store_.control().flush_intent.load() != 0) {
+    if (store_.control().flush_intent.load() != 0 || store_.control().overtaken.load() != 0) {
       redirty_unflushed(store_, plan_.state.log_end);
     }
     seal(store_, plan_.state, store_.checkpointed());

@@ -98,7 +98,7 @@ void lead(Store& store) {
 
   const std::uint32_t intent = control.flush_intent.exchange(store.readers().process_index() + 1);
   // Also the flush of a checkpoint covers the log.
-  if (intent != 0 || control.checkpoint_intent.load() != 0) {
+  if (intent != 0 || control.checkpoint_intent.load() != 0 || control.overtaken.load() != 0) {
     redirty_covered(store, ring, durable, state.log_end, extents);
   }
   crash_point("flush: intent noted");
@@ -123,7 +123,7 @@ void lead(Store& store) {
 
 FlushTurn::FlushTurn(Store& store, std::chrono::milliseconds patience)
     : store_(store), holds_(true) {
-  store.flush_lock().lock_for(patience);
+  if (!store.flush_lock().lock_for(patience)) store.control().overtaken.store(1);
 }
 
 FlushTurn::FlushTurn(Store& store, std::try_to_lock_t)
@@ -155,7 +155,9 @@ void flush_until(Store& store, Lsn target) {
     if (store.durable() >= target) return;
     store.require_healthy();
     if (const FlushTurn turn(store, std::try_to_lock); turn.holds()) {
-      await_company(store);
+      // With the writer lock, which a transaction may hold that needs room among the states, nobody
+      // could come.
+      if (!store.writer_lock().held_by_this_thread()) await_company(store);
       crash_point("flush: company awaited");
       lead(store);
       continue;

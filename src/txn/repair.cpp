@@ -2,8 +2,12 @@
 
 #include <quire/error.h>
 
+#include <algorithm>
+#include <string>
+
 #include "base/test_points.h"
 #include "format/record.h"
+#include "shared/process.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
 #include "txn/meta_store.h"
@@ -15,13 +19,27 @@ using shared::WriterLock;
 
 WriterHold::WriterHold(Store& store) : store_(store) { settle(store.writer_lock().lock()); }
 
+namespace {
+
+// Writers wait for a checkpoint that holds the writer lock or the log.
+std::string who_makes_a_checkpoint(Store& store) {
+  const std::uint32_t intent = store.control().checkpoint_intent.load();
+  if (intent == 0) return {};
+  return ", a checkpoint is made by " +
+         text_of(shared::thread_at(store.region(), shared::pack_thread(intent - 1, 0)));
+}
+
+}  // namespace
+
 WriterHold::WriterHold(Store& store, std::chrono::nanoseconds patience) : store_(store) {
   settle(store.writer_lock().lock_for(patience));
   if (holds_) return;
-  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
+  const auto waited = std::max(std::chrono::milliseconds{0},
+                               std::chrono::ceil<std::chrono::milliseconds>(patience));
   throw Error(Errc::busy, store.name() + ": no turn to write within " +
                               std::to_string(waited.count()) + " ms: the writer is " +
-                              store.writer_lock().holder() + "; wait longer, or end it");
+                              store.writer_lock().holder() + who_makes_a_checkpoint(store) +
+                              "; wait longer, or end it");
 }
 
 WriterHold::WriterHold(Store& store, std::try_to_lock_t) : store_(store) {
@@ -64,7 +82,8 @@ void erase_uncommitted_record(Store& store, bool writer_died) {
   const FlushTurn turn(store);
   auto& flush_intent = store.control().flush_intent;
   const bool may_have_failed = flush_intent.exchange(store.readers().process_index() + 1) != 0 ||
-                               store.control().checkpoint_intent.load() != 0;
+                               store.control().checkpoint_intent.load() != 0 ||
+                               store.control().overtaken.load() != 0;
   if (may_have_failed) redirty_unflushed(store, end);
   Lsn changed = log::erase_record(ring, end);
   crash_point("rollback: record zeroed");

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 
+#include <sys/wait.h>
+
 #include "command.h"
 #include "database_arguments.h"
 
@@ -41,9 +43,10 @@ std::optional<std::uint64_t> wait(const quire::Database& database, std::uint64_t
 void execute(const std::string& command, std::uint64_t txn) {
   if (command.empty()) return;
   ::setenv("QUIRE_TXN", std::to_string(txn).c_str(), 1);
-  if (std::system(command.c_str()) < 0) {
-    throw Failure(ExitCode::refused, "cannot run a shell for " + command);
-  }
+  const int status = std::system(command.c_str());
+  if (status < 0) throw Failure(ExitCode::refused, "cannot run a shell for " + command);
+  // While it runs, interrupts are for the shell alone.
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) is_asked_to_end = 1;
 }
 
 ExitCode watch(const Arguments& arguments, Output& output) {
