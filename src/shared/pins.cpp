@@ -14,6 +14,9 @@ namespace {
 // of the file.
 constexpr std::size_t kQuestionsMax = 2048;
 
+// Neighbours that one process has pinned are one lock: so many states are told apart again.
+constexpr std::uint64_t kStatesMax = 16384;
+
 void lock_pins(int descriptor, std::uint64_t first, std::uint64_t limit) {
   if (first >= limit || limit > kPinCount) {
     throw Error(Errc::corrupt, "transaction " + std::to_string(first) +
@@ -32,7 +35,13 @@ std::vector<PinnedRange> pins_in_file(int data_lock_descriptor) {
   std::vector<PinnedRange> pins;
   for (const storage::ByteRange& range : storage::locked_ranges(
            data_lock_descriptor, kPinByte, kPinByte + kPinCount, kQuestionsMax)) {
-    pins.push_back({TxnId{range.first - kPinByte}, TxnId{range.limit - 1 - kPinByte}});
+    const std::uint64_t first = range.first - kPinByte;
+    const std::uint64_t limit = range.limit - kPinByte;
+    if (pins.size() + (limit - first) > kStatesMax) {
+      pins.push_back({TxnId{first}, TxnId{limit - 1}});
+      continue;
+    }
+    for (std::uint64_t txn = first; txn < limit; ++txn) pins.push_back({TxnId{txn}, TxnId{txn}});
   }
   return pins;
 }

@@ -18,9 +18,10 @@ struct PinnedRange {
   TxnId last;
 };
 
-// What other processes have pinned in this way: in ascending order, without overlaps. Whatever they
-// lock, the cost is bounded; where there are too many pins to tell apart, ranges hold unpinned
-// states too. Like a scan of the reader slots it comes after `published` was read. Throws Errc::io.
+// What other processes have pinned in this way: in ascending order, without overlaps, state by
+// state unless there are very many. Whatever they lock, the cost is bounded; where there are too
+// many pins to tell apart, ranges hold unpinned states too. Like a scan of the reader slots it
+// comes after `published` was read. Throws Errc::io.
 std::vector<PinnedRange> pins_in_file(int data_lock_descriptor);
 
 // This process's pins. Locks of one description merge, so it counts its pins of each state.

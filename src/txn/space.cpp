@@ -60,19 +60,25 @@ bool checkpoint_pins_much(Store& store, const State& base) {
              store.allocator().file_pages() / 4;
 }
 
-// Sorted, and joined where they overlap.
-std::vector<pages::PinnedStates> merged(std::vector<pages::PinnedStates> pins) {
-  std::sort(pins.begin(), pins.end(),
-            [](const auto& left, const auto& right) { return left.first < right.first; });
-  std::vector<pages::PinnedStates> merged;
-  for (const pages::PinnedStates& pin : pins) {
-    if (merged.empty() || merged.back().last < pin.first) {
-      merged.push_back(pin);
-    } else {
-      merged.back().last = std::max(merged.back().last, pin.last);
+// Sorted, without overlaps. A range is cut where a state in it is pinned on its own as well: what
+// waits for the range must not wait for that state when the range is gone.
+std::vector<pages::PinnedStates> merged(std::vector<TxnId> states,
+                                        const std::vector<shared::PinnedRange>& ranges) {
+  std::sort(states.begin(), states.end());
+  states.erase(std::unique(states.begin(), states.end()), states.end());
+  std::vector<pages::PinnedStates> pins;
+  auto state = states.begin();
+  for (const shared::PinnedRange& range : ranges) {
+    std::uint64_t next = range.first.value;  // of the range, the first that is not among the pins
+    for (; state != states.end() && *state <= range.last; ++state) {
+      if (state->value > next) pins.push_back({TxnId{next}, TxnId{state->value - 1}});
+      pins.push_back({*state, *state});
+      next = std::max(next, state->value + 1);
     }
+    if (next <= range.last.value) pins.push_back({TxnId{next}, range.last});
   }
-  return merged;
+  for (; state != states.end(); ++state) pins.push_back({*state, *state});
+  return pins;
 }
 
 // Tells of slow readers as long as that may help. True when `has_room`.
@@ -115,12 +121,7 @@ Pins collect_pins(Store& store) {
     states.push_back(store.visible());
   }
   store.readers().collect(states);
-  std::vector<pages::PinnedStates> pins;
-  for (const TxnId state : states) pins.push_back({state, state});
-  for (const shared::PinnedRange& range : store.region().pins_in_file()) {
-    pins.push_back({range.first, range.last});
-  }
-  return {merged(std::move(pins)), published, checkpoint};
+  return {merged(std::move(states), store.region().pins_in_file()), published, checkpoint};
 }
 
 std::uint64_t sweep(Store& store, const State& base) {

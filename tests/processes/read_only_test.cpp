@@ -428,6 +428,52 @@ TEST_F(ReadOnlyProcess, AForkedChildOpensAnew) {
   });
 }
 
+// Its snapshots of neighbouring commits are one lock to the system; what only the younger ones keep
+// does not wait for the oldest.
+TEST_F(ReadOnlyProcess, WhatASnapshotOfTheNextCommitKeptIsFreeWhenItEnds) {
+  Database db{file_};
+  const auto overwrite_all = [&](std::uint64_t seed) {
+    db.write([&](Transaction& tx) {
+      for (std::uint64_t i = 0; i < 300; ++i) tx.table().put(big_endian(i), pattern(900, seed + i));
+    });
+  };
+  const auto pending_pages = [&] {
+    for (std::uint64_t i = 0; i < 16; ++i) {
+      overwrite_all(1000 * i);
+      if (i % 8 == 7) db.checkpoint();
+    }
+    return stat(db).pending_pages;
+  };
+  overwrite_all(0);
+  Child child = reader([&](Database& mine, Link& link) {
+    std::vector<Snapshot> held;
+    while (link.receive().value_or(0) == 1) {
+      held.push_back(mine.snapshot());
+      link.send(held.back().txn());
+    }
+    held.erase(held.begin() + 1, held.end());
+    link.send(0);
+    link.receive();
+  });
+  const auto look = [&] {
+    child.send(1);
+    ASSERT_TRUE(child.receive().has_value());
+  };
+  look();
+  const std::uint64_t of_one = pending_pages();
+  look();
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    overwrite_all(i);
+    look();
+  }
+  const std::uint64_t of_all = pending_pages();
+  child.send(0);
+  ASSERT_EQ(child.receive(), 0u);
+  EXPECT_LT(pending_pages(), (of_one + of_all) / 2);
+  child.send(0);
+  EXPECT_EQ(child.wait(), 0);
+}
+
 // On a file system that is mounted read-only nobody can do more than read.
 TEST_F(ReadOnlyProcess, ReadsFromAReadOnlyMount) {
   const std::vector<Tables> states = make_unclean(file_);
