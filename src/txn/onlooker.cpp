@@ -56,7 +56,8 @@ std::optional<Onlooker::Pinned> Onlooker::pin(shared::FilePins& pins) const {
         shared::load_state(region_.state(pinned.txn.value), pinned.txn.value, pinned.state);
     if (!region_.is_in_use()) return std::nullopt;
     require_readable();
-    if (is_whole) return pinned;
+    // Meanwhile all may have died, and P been, for a while, what recovery started from.
+    if (is_whole && pinned.txn >= checkpointed()) return pinned;
   }
 }
 

@@ -7,7 +7,8 @@
 // all is as it was: nobody has attached, and the meta is the same.
 //
 // Every transaction writes a new root page and a new large value. The log names values, so what is
-// recovered reads the last value in its place, and the checkpoint's root.
+// recovered reads the last value in its place, and the checkpoint's root. A reader of a region
+// never gets an older state than could be read when it began.
 //
 // Whoever opens the file anew knows of no births and frees before the checkpoint. Where it finds
 // pins at other states, pages that the checkpoint does not need are free only when those are gone.
@@ -22,12 +23,15 @@
 //! FailsWhenTheLastIsNotPinned      -DNO_PIN_OF_THE_LAST -DTXNS=5
 //! FailsWhenNobodyLooksAgain        -DNOT_LOOKED_AGAIN
 //! FailsWhenPinsAreAskedTooEarly    -DASKED_FIRST -DREADY_NOT_ASKED
+//! FailsWhenAnOlderStateIsTaken     -DOLDER_NOT_REFUSED
 //! LongHoldsAsDesigned              -DTXNS=6 -DLIVES=4 -DREADS=2
 //
 // NO_PIN_OF_THE_LAST: a value that the log names is freed by a transaction that comes after the
 // replay, so the checkpoint does not lie in its life.
 // ASKED_FIRST, READY_NOT_ASKED: the opener asks for pins and clears the region then; a reader finds
 // the same P in between, and does not ask whether the region is in use.
+// OLDER_NOT_REFUSED: all die, and P is read while the next one recovers, which has ended by
+// the time that the reader asks whether the region is in use.
 
 #ifndef TXNS
 #define TXNS 4          // the newest transaction
@@ -58,6 +62,7 @@ bool all_pinned;        // those from the checkpoint on, while recovering into m
 // --- the region
 bool is_ready;
 byte visible, published;
+byte shown;             // newest state that anybody could have read
 bool is_free[PAGES];
 bool is_value[PAGES];
 byte birth[PAGES], freed[PAGES];  // freed 0: in use, or free
@@ -207,7 +212,10 @@ proctype writers() {
               commit(t, 0);
               logged = t;
               visible = t;
-              if :: checkpoint = visible; published = visible :: skip fi
+              if
+              :: checkpoint = visible; atomic { published = visible; shown = published }
+              :: skip
+              fi
            :: else -> is_free[new_root] = true; break
            fi
         :: else -> break
@@ -229,17 +237,17 @@ left:
 
 proctype leader() {
 end:
-  do :: atomic { is_ready && published < visible -> published = visible } od
+  do :: atomic { is_ready && published < visible -> published = visible; shown = published } od
 }
 
 proctype reader() {
-  byte count, p, c, last;
+  byte count, p, c, last, least;
   do
   :: count < READS ->
      count++;
 again:
      if
-     :: atomic { attached == SOME -> skip }
+     :: atomic { attached == SOME -> least = shown }
         p = published;
 repeat:
         pinned = 1 << p;
@@ -249,6 +257,10 @@ repeat:
 #ifndef READY_NOT_ASKED
         if :: !(attached == SOME && is_ready) -> pinned = 0; goto again :: else fi;
 #endif
+#ifndef OLDER_NOT_REFUSED
+        if :: checkpoint > p -> pinned = 0; goto again :: else fi;
+#endif
+        assert(p >= least);
         assert(content[root[p]] == p);
         assert(content[value[p]] <= p && content[value[p]] > 0);
         d_step { c = value[p]; last = content[value[p]] }
@@ -276,7 +288,7 @@ repeat:
         goto again
      fi;
      pinned = 0;
-     d_step { p = 0; c = 0; last = 0 }
+     d_step { p = 0; c = 0; last = 0; least = 0 }
   :: else -> break
   od
 }
