@@ -5,6 +5,8 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <pthread.h>
 #include <sys/stat.h>
@@ -25,6 +27,7 @@ struct Known {
 struct Registry {
   std::mutex mutex;
   std::map<storage::FileIdentity, Known> files;
+  std::vector<std::shared_ptr<txn::Viewer>> held;  // around a fork
 };
 
 // Never destroyed: stores may outlive static destruction.
@@ -35,11 +38,23 @@ Registry& registry() {
 
 void before_fork() {
   registry().mutex.lock();
+  for (const auto& [identity, known] : registry().files) {
+    if (auto viewer = known.viewer.lock()) {
+      viewer->hold();
+      registry().held.push_back(std::move(viewer));
+    }
+  }
   storage::hold_fault_windows();
+}
+
+void release_viewers() {
+  for (const auto& viewer : registry().held) viewer->release();
+  registry().held.clear();
 }
 
 void after_fork_in_parent() {
   storage::release_fault_windows();
+  release_viewers();
   registry().mutex.unlock();
 }
 
@@ -53,6 +68,7 @@ void after_fork_in_child() {
     if (inherited.viewer) inherited.viewer->abandon_after_fork();
   }
   registry().files.clear();
+  release_viewers();
   registry().mutex.unlock();
 }
 

@@ -48,7 +48,7 @@ std::optional<PinnedState> Viewer::pin_onlooker() {
   if (!onlooker_) {
     auto onlooker = std::make_shared<Onlooker>(data_.path(), options_);
     require_same_file(*onlooker);
-    files_.push_back(onlooker);
+    remember(onlooker);
     onlooker_ = std::move(onlooker);
   }
   auto pinned = onlooker_->pin(pins_);
@@ -90,17 +90,21 @@ std::optional<PinnedState> Viewer::pin_recovered() {
 
 void Viewer::recover() {
   recovered_.reset();
-  std::erase_if(files_, [](const auto& file) { return file.expired(); });
   metas_ = read_metas();
   try {
     auto store = std::make_shared<Store>(Store::PrivateView{}, data_.path(), options_);
     require_same_file(*store);
-    files_.push_back(store);
+    remember(store);
     recovered_ = std::move(store);
   } catch (const Error&) {
     // Somebody who changes the file under a recovery makes it look damaged.
     if (is_unchanged_since(metas_)) throw;
   }
+}
+
+void Viewer::remember(const std::shared_ptr<File>& file) {
+  std::erase_if(files_, [](const auto& known) { return known.expired(); });
+  files_.push_back(file);
 }
 
 Viewer::Metas Viewer::read_metas() const {

@@ -63,6 +63,11 @@ class Viewer {
   void require_fits(const Options& options) const;
   void guard_sigbus();
 
+  // Around a fork, so that the child finds whole what it gives up: held before, released after it
+  // in both processes. Waits for who is pinning.
+  void hold() { mutex_.lock(); }
+  void release() noexcept { mutex_.unlock(); }
+
   bool is_abandoned() const noexcept { return abandoned_.load(std::memory_order_relaxed); }
   void abandon_after_fork() noexcept;
 
@@ -73,6 +78,7 @@ class Viewer {
   std::optional<PinnedState> pin_recovered();
   std::optional<PinnedState> pin_onlooker();
   void recover();
+  void remember(const std::shared_ptr<File>& file);
   void require_same_file(const File& file) const;
 
   storage::DataFile data_;  // not mapped; its lock descriptor carries the pins
