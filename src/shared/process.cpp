@@ -50,7 +50,9 @@ ProcessThread thread_at(const Region& region, std::uint64_t packed) {
   ProcessThread thread;
   thread.thread_id = packed >> 32;
   const std::uint64_t process = (packed & UINT32_MAX) - 1;
-  if (process >= region.control().process_slot_count.load()) return thread;
+  if (process >= kProcessSlotsMax || process >= region.control().process_slot_count.load()) {
+    return thread;
+  }
   const ProcessSlot& slot = region.process(process);
   thread.pid = slot.pid.load(std::memory_order_relaxed);
   thread.command = command_of(slot);

@@ -104,10 +104,19 @@ bool holds_its_byte(const AnyRegion& region, std::uint32_t process) {
                                  storage::LockMode::exclusive);
 }
 
+// The region may be one that only others write: what they say is not believed beyond its tables.
+std::uint64_t reader_slots_in(const Control& control) noexcept {
+  return std::min<std::uint64_t>(control.reader_slot_count.load(), kReaderSlotsMax);
+}
+std::uint64_t process_slots_in(const Control& control) noexcept {
+  return std::min<std::uint64_t>(control.process_slot_count.load(), kProcessSlotsMax);
+}
+
 template <typename AnyRegion, typename IsAlive>
 std::vector<RegisteredReader> list_in(const AnyRegion& region, IsAlive is_alive) {
   std::vector<RegisteredReader> readers;
-  const std::uint32_t count = region.control().reader_slot_count.load();
+  const std::uint64_t count = reader_slots_in(region.control());
+  const std::uint64_t process_count = process_slots_in(region.control());
   const std::uint64_t own_namespace = pid_namespace_here();
   const std::uint64_t now = now_seconds();
   Owners owners(is_alive);
@@ -115,7 +124,9 @@ std::vector<RegisteredReader> list_in(const AnyRegion& region, IsAlive is_alive)
     const ReaderSlot& slot = region.reader(index);
     const std::uint64_t txn = slot.txn.load();
     const std::uint64_t owner = slot.owner.load();
-    if (txn == 0 || is_free(owner) || !owners.is_alive(process_of(owner))) continue;
+    if (txn == 0 || is_free(owner) || process_of(owner) >= process_count ||
+        !owners.is_alive(process_of(owner)))
+      continue;
     const ProcessSlot& process = region.process(process_of(owner));
     const std::uint64_t pid_namespace = process.pid_namespace.load();
     const std::uint64_t since = slot.since_seconds.load();
@@ -133,7 +144,7 @@ std::vector<RegisteredReader> list_in(const AnyRegion& region, IsAlive is_alive)
 template <typename AnyRegion, typename IsAlive>
 std::uint64_t count_in(const AnyRegion& region, IsAlive is_alive) {
   std::uint64_t living = 0;
-  const std::uint32_t count = region.control().process_slot_count.load();
+  const std::uint64_t count = process_slots_in(region.control());
   for (std::uint32_t index = 0; index < count; ++index) living += is_alive(index) ? 1 : 0;
   return living;
 }

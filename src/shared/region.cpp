@@ -153,7 +153,7 @@ Region::Attempt Region::try_join() {
 bool Region::is_ready() {
   if (file_.size_bytes() < kRegionBytes) return false;
   map();
-  return control().ready.load(std::memory_order_acquire) == boot_here();
+  return may_be_of_this_boot(control().ready.load(std::memory_order_acquire));
 }
 
 RegionHeader Region::read_header() const {

@@ -38,12 +38,12 @@ void RegionView::guard_faults() {
 // Attached processes hold both bytes shared; exclusively, somebody is initialising or closing.
 bool RegionView::is_in_use() const {
   const auto& header = *reinterpret_cast<const RegionHeader*>(file_.base());
-  return control().ready.load(std::memory_order_acquire) == boot_here() &&
+  return may_be_of_this_boot(control().ready.load(std::memory_order_acquire)) &&
          header.magic == kRegionMagic && header.data_inode == data_.identity().inode &&
          header.data_device == data_.identity().device &&
          holder_of(file_.lock_descriptor(), kAttachedByte) == ByteHolder::shared &&
          attached_to(data_) == Attached::some &&
-         control().ready.load(std::memory_order_acquire) == boot_here();
+         may_be_of_this_boot(control().ready.load(std::memory_order_acquire));
 }
 
 const Control& RegionView::control() const noexcept {
