@@ -1,8 +1,7 @@
 // A database in a process that may only read it, while others come and go:
 //
 //   others attached   Onlooker: their newest published commit
-//   nobody attached   a Store of its own, recovered into memory: what recovery would make of the
-//   file
+//   nobody attached   a Store of its own, recovered into memory: what a recovery would make of it
 //
 // What it reads it pins by locks on the data file (shared/pins.h); it writes nothing and waits for
 // nobody but who is recovering or closing.
