@@ -28,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kCommitterCounts[] = {1, 2, 4, 8};
 constexpr std::uint64_t kSamplesMax = 200'000;
-constexpr std::uint64_t kEntryCount = 100'000;
+constexpr std::uint64_t kNewKeys = 100'000;
 
 // In memory that forked committers share.
 struct Board {
@@ -52,13 +52,14 @@ std::string key_of(std::uint64_t number) {
   return key;
 }
 
-void commit_until_end(quire::Database& db, Board& board, unsigned committer) {
+void commit_until_end(quire::Database& db, Board& board, unsigned committer,
+                      std::uint64_t key_count) {
   const std::string value(100, static_cast<char>('a' + committer));
   ++board.ready;
   while (!board.begin) std::this_thread::yield();
   for (std::uint64_t i = committer; !board.end; i += 8) {
     const auto start = Clock::now();
-    db.put(key_of(i % kEntryCount), value);
+    db.put(key_of(i % key_count), value);
     const std::chrono::duration<double, std::micro> took = Clock::now() - start;
     const std::uint64_t sample = board.sample_count.fetch_add(1);
     if (sample < kSamplesMax) board.microseconds[sample] = static_cast<std::uint32_t>(took.count());
@@ -90,12 +91,12 @@ Board& new_board() {
 }
 
 Turn with_threads(const std::filesystem::path& file, unsigned committers,
-                  std::chrono::milliseconds length) {
+                  std::chrono::milliseconds length, std::uint64_t key_count) {
   Board& board = new_board();
   quire::Database db{file};
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < committers; ++i) {
-    threads.emplace_back([&, i] { commit_until_end(db, board, i); });
+    threads.emplace_back([&, i] { commit_until_end(db, board, i, key_count); });
   }
   const Turn turn = measure(board, committers, length);
   for (auto& thread : threads) thread.join();
@@ -104,13 +105,13 @@ Turn with_threads(const std::filesystem::path& file, unsigned committers,
 }
 
 Turn with_processes(const std::filesystem::path& file, unsigned committers,
-                    std::chrono::milliseconds length) {
+                    std::chrono::milliseconds length, std::uint64_t key_count) {
   Board& board = new_board();
   for (unsigned i = 0; i < committers; ++i) {
     if (::fork() != 0) continue;
     {
       quire::Database db{file};
-      commit_until_end(db, board, i);
+      commit_until_end(db, board, i, key_count);
     }
     ::_exit(0);
   }
@@ -153,13 +154,14 @@ int main(int argc, char** argv) {
   const int turn_count = argc > 2 ? std::atoi(argv[2]) : 5;
   const std::chrono::milliseconds length{argc > 3 ? std::atoi(argv[3]) : 1000};
   const std::uint64_t entry_count = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 0;
+  const std::uint64_t key_count = entry_count != 0 ? entry_count : kNewKeys;
   std::vector<Turn> turns[2][std::size(kCommitterCounts)];
   for (int turn = 0; turn < turn_count; ++turn) {
     for (std::size_t i = 0; i < std::size(kCommitterCounts); ++i) {
       begin_file(file, entry_count);
-      turns[0][i].push_back(with_threads(file, kCommitterCounts[i], length));
+      turns[0][i].push_back(with_threads(file, kCommitterCounts[i], length, key_count));
       begin_file(file, entry_count);
-      turns[1][i].push_back(with_processes(file, kCommitterCounts[i], length));
+      turns[1][i].push_back(with_processes(file, kCommitterCounts[i], length, key_count));
     }
   }
   remove_file(file);
