@@ -44,7 +44,7 @@ bool is_kept_by_pins_only(const DeferredFree& entry, const ReusePins& reuse) noe
 
 bool may_reuse(const DeferredFree& entry, const ReusePins& reuse) noexcept {
   if (sabotaged("birth_of_32_bits_used_for_reuse")) return may_reuse_by_half_births(entry, reuse);
-  if (TxnId{entry.freed} > reuse.published && !sabotaged("reuse_by_pins_alone")) return false;
+  if (TxnId{entry.freed} > reuse.published) return false;
   if (entry.is_extent != 0 && TxnId{entry.birth} > reuse.checkpoint &&
       !sabotaged("extent_reused_before_a_checkpoint"))
     return false;
@@ -54,6 +54,7 @@ bool may_reuse(const DeferredFree& entry, const ReusePins& reuse) noexcept {
 }  // namespace
 
 std::uint64_t Allocator::sweep(std::uint64_t committed_tail, const ReusePins& reuse) {
+  control_.taken_since_sweep.store(0, kRelaxed);
   parked_.begin_sweep(reuse.pins);
   std::uint64_t released = look_at_parked(reuse);
   const std::uint64_t head = control_.deferred_head.load(kRelaxed);
@@ -65,7 +66,6 @@ std::uint64_t Allocator::sweep(std::uint64_t committed_tail, const ReusePins& re
   control_.deferred_head.store(new_head, kRelease);
   control_.sweep_looks.fetch_add(committed_tail - head, kRelaxed);
   control_.sweep_count.fetch_add(1, kRelaxed);
-  control_.taken_since_sweep.store(0, kRelaxed);
   return released;
 }
 
