@@ -76,6 +76,7 @@ BAD = {
         ('src/log/meson.build', '\n', 'nothing builds it; name it in src/meson.build'),
         ('include/quire/b.h', '\n', 'b.h: nothing builds it; name it in include/meson.build'),
         ('bench/b.cpp', '\n', 'b.cpp: nothing builds it; name it in bench/meson.build'),
+        ('bench/c/b.cpp', '\n', 'b.cpp: nothing builds it; name it in bench/c/meson.build'),
     ],
 }
 

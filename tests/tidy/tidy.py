@@ -188,7 +188,7 @@ def build_lists(files):
         folder = file.path.rpartition('/')[0]
         if file.path.startswith('include/quire/') and file.is_header:
             build, entry = 'include/meson.build', f"'quire/{file.name}'"
-        elif file.path.endswith('.cpp') and not file.path.startswith('bench/'):
+        elif file.path.endswith('.cpp') and folder != 'bench':
             build, entry = f'{folder}/meson.build', f"'{file.name}'"
         elif file.path.endswith('.cpp'):
             build, entry = 'bench/meson.build', "'" + file.name.removesuffix('.cpp') + "'"
