@@ -44,7 +44,7 @@ bool is_kept_by_pins_only(const DeferredFree& entry, const ReusePins& reuse) noe
 
 bool may_reuse(const DeferredFree& entry, const ReusePins& reuse) noexcept {
   if (sabotaged("birth_of_32_bits_used_for_reuse")) return may_reuse_by_half_births(entry, reuse);
-  if (TxnId{entry.freed} > reuse.published) return false;
+  if (TxnId{entry.freed} > reuse.published && !sabotaged("reuse_by_pins_alone")) return false;
   if (entry.is_extent != 0 && TxnId{entry.birth} > reuse.checkpoint &&
       !sabotaged("extent_reused_before_a_checkpoint"))
     return false;

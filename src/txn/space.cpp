@@ -116,6 +116,10 @@ Pins collect_pins(Store& store) {
   }
   const TxnId checkpoint = store.checkpointed();
   states.push_back(checkpoint);
+  if (sabotaged("reuse_by_pins_alone")) {
+    states.push_back(published);
+    states.push_back(store.visible());
+  }
   store.readers().collect(states);
   return {merged(std::move(states), store.region().pins_in_file()), published, checkpoint};
 }

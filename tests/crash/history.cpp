@@ -70,6 +70,13 @@ void History::returned(std::uint64_t txn, bool is_durable) {
   if (is_durable) all_durable();
 }
 
+void History::returned_late(std::size_t index, std::uint64_t txn) {
+  ids_.push_back({txn, states_[index].hash});
+  window_.id_count = ids_.size();
+  window_.returned = index;
+  all_durable();
+}
+
 void History::refused() {
   states_.push_back(states_[states_.size() - 2]);
   window_.attempted = window_.returned = states_.size() - 1;

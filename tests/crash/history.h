@@ -38,6 +38,8 @@ class History {
   void attempt(Model next);
   // It returned, with this id; `is_durable`: it and all before it survive a power cut.
   void returned(std::uint64_t txn, bool is_durable);
+  // The same of an earlier attempt, on which others have built meanwhile.
+  void returned_late(std::size_t index, std::uint64_t txn);
   // It threw: it may or may not survive, and the page cache is not to be trusted.
   void failed() noexcept { window_.returned = window_.acknowledged; }
   // It was refused: nothing happened.

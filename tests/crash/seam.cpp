@@ -46,6 +46,7 @@ void Seam::start_anew(bool has_failed) noexcept {
   forget_errors();
   errors_ = has_failed ? 1 : 0;
   limit_bytes_ = 0;
+  at_awaited_point_ = nullptr;
   is_state_new_ = true;
 }
 
@@ -278,11 +279,14 @@ void Seam::reached(const char* crash_point, std::uint64_t offset, std::uint64_t 
   if (seam.parent_ >= 0) {
     if (size_bytes > 0) seam.ask_parent(Request::Kind::redirty, offset, size_bytes, "");
     seam.moment(crash_point);
-    if (--seam.kill_at_ == 0) ::kill(::getpid(), SIGKILL);
+    if (--seam.kill_at_ == 0 || seam.dies_at_ == crash_point) ::kill(::getpid(), SIGKILL);
     return;
   }
   if (size_bytes > 0 && seam.on_moment) seam.drive_.redirty(offset, size_bytes);
   seam.moment(crash_point);
+  if (seam.at_awaited_point_ && seam.awaited_point_ == crash_point) {
+    std::exchange(seam.at_awaited_point_, nullptr)();
+  }
 }
 
 Seam::Mapped& Seam::mapped_at(void* address, std::uintptr_t* base) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "crash/drive.h"
 #include "storage/system.h"
@@ -58,6 +59,14 @@ class Seam {
 
   // In such a child.
   void tell_parent(std::uint64_t number);
+  // In such a child: it dies when it next reaches this crash point.
+  void die_at(std::string crash_point) { dies_at_ = std::move(crash_point); }
+
+  // Calls `run`, once, when this process next reaches this crash point.
+  void at_point(std::string crash_point, std::function<void()> run) {
+    awaited_point_ = std::move(crash_point);
+    at_awaited_point_ = std::move(run);
+  }
 
   // No file grows beyond this; 0: no limit.
   void limit_bytes(std::uint64_t bytes) noexcept { limit_bytes_ = bytes; }
@@ -122,6 +131,9 @@ class Seam {
   std::uint64_t checkpoint_count_ = 0;
   int parent_ = -1;  // in a child: the socket to its parent
   std::uint64_t kill_at_ = 0;
+  std::string dies_at_;
+  std::string awaited_point_;
+  std::function<void()> at_awaited_point_;
   std::map<int, Description> descriptors_;     // of the data file
   std::map<std::uintptr_t, Mapped> mappings_;  // by first address
 };

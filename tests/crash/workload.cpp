@@ -18,11 +18,13 @@ constexpr std::uint64_t kBulkPuts = 90;  // more than the log holds
 constexpr std::uint64_t kPointsOfPut = 50;
 constexpr std::uint64_t kPointsOfBulk = 300;
 constexpr std::uint64_t kPointsOfCheckpoint = 28;
+constexpr std::uint64_t kNeverKilled = 1'000'000;  // at a number of crash points
+constexpr std::uint64_t kRoundsToSweep = 7;        // of such a step, to take 128 pages
 
 constexpr std::array<const char*, kStepCount> kNames = {
-    "put",    "put_relaxed", "erase",      "large",      "large_relaxed", "table",
-    "drop",   "grow",        "checkpoint", "wrap",       "bulk",          "rollback",
-    "reader", "reopen",      "kill",       "disk_error", "full_disk",     "death"};
+    "put",  "put_relaxed", "erase",     "large", "large_relaxed",   "table",  "drop",
+    "grow", "checkpoint",  "wrap",      "bulk",  "rollback",        "reader", "reopen",
+    "kill", "disk_error",  "full_disk", "death", "late_publication"};
 
 void carry_out(const Edits& edits, Transaction& transaction) {
   for (const Edit& edit : edits) {
@@ -129,6 +131,8 @@ void Actor::perform(Step step) {
       return machine_.seam().limit_bytes(machine_.drive().state().length() * kPageBytes);
     case Step::death:
       return death();
+    case Step::late_publication:
+      return late_publication();
   }
 }
 
@@ -307,6 +311,70 @@ void Actor::settle_after_death() {
   const auto found = history_.find(hash_of(transaction), window.returned, window.attempted);
   if (!found) throw Failure("after a death, a writer finds none of the states that may be there");
   history_.settled(*found);
+}
+
+// While this process flushes its commit, another one commits on top of it and dies before that is
+// published, and a third one writes wherever it finds room. Then the first commit is published: a
+// state between two others, which nobody could see until now, and which is to be whole.
+void Actor::late_publication() {
+  const Edits first = put(kSmallValueBytes[1]);
+  const Edits second = put(kSmallValueBytes[0]);
+  Model next = history_.newest();
+  carry_out(first, next);
+  Transaction transaction = machine_.database().begin();
+  try {
+    carry_out(first, transaction);
+  } catch (const Error& error) {
+    if (error.code() == Errc::no_space) return;
+    throw;
+  }
+  history_.attempt(next);
+  const std::size_t index = history_.window().attempted;
+  carry_out(second, next);
+  const std::uint64_t txn = transaction.txn();
+  const std::uint64_t visible_before = machine_.seam().visible_count();
+  machine_.seam().at_point("flush: intent noted", [&] {
+    history_.remember_id(txn);
+    history_.attempt(next);
+    machine_.seam().serve_child(kNeverKilled, [&] { commit_and_die_in_child(second); }, {});
+    machine_.seam().serve_child(kNeverKilled, [&] { take_room_in_child(); }, {});
+  });
+  try {
+    transaction.commit();
+  } catch (const Error& error) {
+    machine_.seam().at_point({}, nullptr);
+    if (error.code() == Errc::no_space) return history_.refused();
+    history_.failed();
+    const bool was_visible = machine_.seam().visible_count() > visible_before;
+    if (was_visible && history_.window().attempted == index) history_.remember_id(txn);
+    throw;
+  }
+  machine_.seam().at_point({}, nullptr);
+  history_.returned_late(index, txn);
+  const Window window = history_.window();
+  const std::uint64_t hash = hash_of(machine_.database().snapshot());
+  if (!history_.find(hash, window.returned, window.attempted)) {
+    throw Failure("a state that was published late is not whole");
+  }
+  settle_after_death();
+}
+
+void Actor::commit_and_die_in_child(const Edits& edits) {
+  Database database = machine_.open_another();
+  Transaction transaction = database.begin();
+  carry_out(edits, transaction);
+  machine_.seam().die_at("commit: visible");
+  transaction.commit(Durability::relaxed);
+}
+
+// As many pages as make a sweep due, and some more; nothing of it is committed.
+void Actor::take_room_in_child() {
+  Database database = machine_.open_another();
+  for (std::uint64_t round = 0; round < kRoundsToSweep; ++round) {
+    Transaction transaction = database.begin();
+    carry_out(many("bulk", kBulkPuts), transaction);
+    transaction.rollback();
+  }
 }
 
 void Actor::restart_after_error() {

@@ -38,9 +38,10 @@ enum class Step : std::uint8_t {
   kill,
   disk_error,
   full_disk,
-  death
+  death,
+  late_publication
 };
-inline constexpr std::size_t kStepCount = 18;
+inline constexpr std::size_t kStepCount = 19;
 const char* name_of(Step step) noexcept;
 std::string names_of(std::span<const Step> steps);
 
@@ -85,6 +86,9 @@ class Actor {
   void death();
   void die_in_child(const Edits& edits, Durability durability);
   void settle_after_death();
+  void late_publication();
+  void commit_and_die_in_child(const Edits& edits);
+  void take_room_in_child();
   void insist();
   void restart_after_error();
   void open_again();
