@@ -14,9 +14,18 @@
 //
 //! HoldsAsDesigned
 //! HoldsWithDeaths              -DKILLS=1
-//! FailsWhenReadyIsNotAsked     -DNOT_ASKED -DKILLS=1
-//! FailsWhenReadyIsNotTakenBack -DSTAYS_READY -DKILLS=1
+//! FailsWhenReadyIsNotAsked     -DNOT_ASKED -DKILLS=1 breaks=whole
+//! FailsWhenReadyIsNotTakenBack -DSTAYS_READY -DKILLS=1 breaks=whole
 //! LongHoldsWithDeaths          -DKILLS=4 -DROUNDS=3
+//! LongHoldsWhenTheLockFileIsFirst      -DLOCK_FIRST -DKILLS=1
+//! LongHoldsWhenDowngradedDataFirst     -DDOWNGRADE_DATA_FIRST -DKILLS=1
+//! LongHoldsWhenReleasedDataFirst       -DRELEASE_DATA_FIRST -DKILLS=1
+//! LongHoldsWhenBothAreDataFirst        -DDOWNGRADE_DATA_FIRST -DRELEASE_DATA_FIRST -DKILLS=1
+//! LongHoldsWhenAllAreTheOtherWayRound -DLOCK_FIRST -DDOWNGRADE_DATA_FIRST -DRELEASE_DATA_FIRST
+//
+// The order of the two locks on the way in, when they are downgraded, and on the way out does not
+// matter to these claims: all of them hold in each (LongHolds...). The order as it is spares those
+// who wait for the data file's byte a look at a region that is not ready.
 //
 // Both mistakes show when one that was alone dies: two newcomers whose locks keep each other from
 // being alone believe that they have joined, and use what the dead one was about to build.
@@ -62,6 +71,34 @@ inline unlock(file) {
   }
 }
 
+inline downgrade() {
+#ifdef DOWNGRADE_DATA_FIRST
+  share(DATA);
+  share(LOCK)
+#else
+  share(LOCK);
+  share(DATA)
+#endif
+}
+
+inline release() {
+#ifdef RELEASE_DATA_FIRST
+  unlock(DATA);
+  unlock(LOCK)
+#else
+  unlock(LOCK);
+  unlock(DATA)
+#endif
+}
+
+#ifdef LOCK_FIRST
+#define FIRST LOCK
+#define SECOND DATA
+#else
+#define FIRST DATA
+#define SECOND LOCK
+#endif
+
 proctype process(byte me) {
   byte round;
   bool is_moving, is_using, is_alone;
@@ -72,39 +109,41 @@ proctype process(byte me) {
 again:
           moved = moved & ~ME;
           if
-          :: atomic { MAY_EXCLUDE(DATA) -> exclude(DATA) }
+          :: atomic { MAY_EXCLUDE(FIRST) -> exclude(FIRST) }
              if
-             :: atomic { MAY_EXCLUDE(LOCK) -> exclude(LOCK) }
+             :: atomic { MAY_EXCLUDE(SECOND) -> exclude(SECOND) }
                 atomic { alone++; is_alone = true }
-                assert(alone == 1 && using == 0);
+                assert(alone == 1 && using == 0);  //: alone
 #ifndef STAYS_READY
                 ready = false;
 #endif
                 is_whole = false;
-                assert(alone == 1 && using == 0);
+                assert(alone == 1 && using == 0);  //: alone
                 is_whole = true;
                 ready = true;
                 atomic { alone--; is_alone = false; using++; is_using = true }
-                share(LOCK);
-                share(DATA);
+                downgrade();
                 goto attached
-             :: atomic { !MAY_EXCLUDE(LOCK) -> skip }
-                assert(moving > 1 || (moved & ME));  // a replaced data file
-                unlock(DATA);
+             :: atomic { !MAY_EXCLUDE(SECOND) -> skip }
+                assert(moving > 1 || (moved & ME));  //: not_replaced - a replaced data file
+                unlock(FIRST);
                 goto again
              fi
-          :: atomic { !MAY_EXCLUDE(DATA) -> skip }
+          :: atomic { !MAY_EXCLUDE(FIRST) -> skip }
              if
-             :: atomic { MAY_SHARE(DATA) -> share(DATA) }
-             :: atomic { !MAY_SHARE(DATA) -> skip }
-                MAY_SHARE(DATA);
+             :: atomic { MAY_SHARE(FIRST) -> share(FIRST) }
+             :: atomic { !MAY_SHARE(FIRST) -> skip }
+                MAY_SHARE(FIRST);
                 goto again
              fi;
              if  // which would be a replaced lock file
-             :: atomic { MAY_EXCLUDE(LOCK) -> assert(moving > 1 || (moved & ME)) }
-             :: atomic { !MAY_EXCLUDE(LOCK) -> skip }
+             :: atomic {
+                  MAY_EXCLUDE(SECOND) ->
+                  assert(moving > 1 || (moved & ME))  //: not_replaced
+                }
+             :: atomic { !MAY_EXCLUDE(SECOND) -> skip }
                 if
-                :: atomic { MAY_SHARE(LOCK) -> share(LOCK) }
+                :: atomic { MAY_SHARE(SECOND) -> share(SECOND) }
                    if
 #ifdef NOT_ASKED
                    :: true ->
@@ -117,16 +156,15 @@ again:
                    :: else
 #endif
                    fi
-                :: atomic { !MAY_SHARE(LOCK) -> skip }
+                :: atomic { !MAY_SHARE(SECOND) -> skip }
                 fi
              fi;
-             unlock(LOCK);
-             unlock(DATA);
+             release();
              goto again
           fi;
 attached:
           atomic { moving--; is_moving = false; moved = 7 }
-          assert(alone == 0 && is_whole);
+          assert(alone == 0 && is_whole);  //: whole
           atomic { moving++; is_moving = true }
           atomic { using--; is_using = false }
           // The last one closes.
@@ -135,19 +173,18 @@ attached:
              if
              :: atomic { MAY_EXCLUDE(LOCK) -> exclude(LOCK) }
                 atomic { alone++; is_alone = true }
-                assert(alone == 1 && using == 0);
+                assert(alone == 1 && using == 0);  //: alone
 #ifndef STAYS_READY
                 ready = false;
 #endif
                 is_whole = false;
-                assert(alone == 1 && using == 0);
+                assert(alone == 1 && using == 0);  //: alone
                 atomic { alone--; is_alone = false }
              :: else -> share(DATA)
              fi
           :: else
           fi;
-          unlock(LOCK);
-          unlock(DATA);
+          release();
           atomic { moving--; is_moving = false; moved = 7 }
        :: else -> break
        od;

@@ -16,15 +16,15 @@
 //
 //! HoldsAsDesigned
 //! HoldsWithFourDeaths          -DKILLS=4 -DTXNS=3
-//! FailsWithoutTheUndoId        -DNO_ID
-//! FailsWhenBitsComeFirst       -DBIT_FIRST
-//! FailsWithoutTheSweepMark     -DNO_MARK
-//! FailsWhenTheTailIsEager      -DEAGER_TAIL
-//! FailsWhenParkingHasNoMark    -DPARK_NO_MARK
-//! FailsWhenParkingEmptiesFirst -DPARK_EMPTY_FIRST
-//! FailsWhenTheTargetComesLast  -DTARGET_LAST
-//! FailsWhenRepairKnowsNoTarget -DNO_TARGET
-//! FailsWhenPinsGoBeforeCounts  -DPIN_FIRST -DKILLS=1
+//! FailsWithoutTheUndoId        -DNO_ID breaks=in_some_place
+//! FailsWhenBitsComeFirst       -DBIT_FIRST breaks=in_some_place
+//! FailsWithoutTheSweepMark     -DNO_MARK breaks=in_some_place
+//! FailsWhenTheTailIsEager      -DEAGER_TAIL breaks=in_one_place
+//! FailsWhenParkingHasNoMark    -DPARK_NO_MARK breaks=in_one_place
+//! FailsWhenParkingEmptiesFirst -DPARK_EMPTY_FIRST breaks=in_some_place
+//! FailsWhenTheTargetComesLast  -DTARGET_LAST breaks=pinned_is_kept
+//! FailsWhenRepairKnowsNoTarget -DNO_TARGET breaks=in_some_place
+//! FailsWhenPinsGoBeforeCounts  -DPIN_FIRST -DKILLS=1 breaks=segment_has_room
 //! LongHoldsAsDesigned          -DKILLS=4 -DTXNS=5 -DPAGES=6
 //
 // NO_ID: the undo list of a transaction that did commit is applied.
@@ -171,7 +171,7 @@ inline settle(from) {
      fi;
      if
      :: s < SEGMENTS ->
-        assert(count[s] < PLACES);
+        assert(count[s] < PLACES);  //: segment_has_room
         place = PLACE(s);
         park(from, place)
      :: else  // no room: it stays where it is
@@ -238,9 +238,9 @@ inline check() {
           s++
        :: else -> break
        od;
-       assert(n <= 1);
-       assert(used[i] == (n == 1));
-       assert((pins_of[i] & held) == 0 || used[i]);
+       assert(n <= 1);  //: in_one_place
+       assert(used[i] == (n == 1));  //: in_some_place
+       assert((pins_of[i] & held) == 0 || used[i]);  //: pinned_is_kept
        i++
     :: else -> break
     od;

@@ -14,20 +14,20 @@
 // Left out: what flushes do (recovery.pml), the wait for company before a flush (it delays only).
 //
 //! HoldsAsDesigned
-//! HoldsWithManyCommits             -DCOMMITTERS=2 -DROUNDS=3
-//! HoldsWhenALeaderIsOvertaken      -DOVERTAKING
-//! HoldsWhenLeadersAreKilled        -DKILLS=2 -DOVERTAKING -DCOMMITTERS=2 -DROUNDS=2
-//! FailsWhenTheBitIsNotSet          -DNO_BIT error=end
-//! FailsWhenTheCountIsNotCompared   -DNO_COMPARE error=end
-//! FailsWhenSignalsDoNotCount       -DNO_COUNT error=end
-//! FailsWhenSignalledBeforeD        -DSIGNAL_BEFORE_D error=end
-//! FailsWhenSignalledUnderTheLock   -DSIGNAL_UNDER_LOCK error=end
-//! FailsWhenDIsRaisedBeforeP        -DD_BEFORE_P
-//! FailsWhenPIsStoredPlainly        -DPLAIN_STORE -DOVERTAKING
-//! FailsWithoutALimitWhenKilled     -DKILLS=1 -DNO_LIMIT error=end
-//! LongHoldsAsDesigned              -DCOMMITTERS=4
-//! LongHoldsWithManyCommits         -DROUNDS=2
-//! LongHoldsWhenLeadersAreKilled    -DKILLS=2 -DOVERTAKING
+//! HoldsWithManyCommits           -DCOMMITTERS=2 -DROUNDS=3
+//! HoldsWhenALeaderIsOvertaken    -DOVERTAKING
+//! HoldsWhenLeadersAreKilled      -DKILLS=2 -DOVERTAKING -DCOMMITTERS=2 -DROUNDS=2
+//! FailsWhenTheBitIsNotSet        -DNO_BIT breaks=stuck
+//! FailsWhenTheCountIsNotCompared -DNO_COMPARE breaks=stuck
+//! FailsWhenSignalsDoNotCount     -DNO_COUNT breaks=stuck
+//! FailsWhenSignalledBeforeD      -DSIGNAL_BEFORE_D breaks=stuck
+//! FailsWhenSignalledUnderTheLock -DSIGNAL_UNDER_LOCK breaks=stuck
+//! FailsWhenDIsRaisedBeforeP      -DD_BEFORE_P breaks=returned_is_published
+//! FailsWhenPIsStoredPlainly      -DPLAIN_STORE -DOVERTAKING breaks=returned_is_published
+//! FailsWithoutALimitWhenKilled   -DKILLS=1 -DNO_LIMIT breaks=stuck
+//! LongHoldsAsDesigned            -DCOMMITTERS=4
+//! LongHoldsWithManyCommits       -DROUNDS=2
+//! LongHoldsWhenLeadersAreKilled  -DKILLS=2 -DOVERTAKING
 //
 // NO_BIT: the signaller believes that nobody sleeps.
 // NO_COMPARE: the sleeper sets the bit whatever the word holds; the signal came just before.
@@ -92,8 +92,8 @@ inline lead() {
 #else
      raise(published, target);
 #endif
-     d_step { assert(published >= shown); shown = published }
-     assert(published <= flushed);
+     d_step { assert(published >= shown); shown = published }  //: p_only_grows
+     assert(published <= flushed);  //: published_is_flushed
      raise(durable, target);
 #endif
 #ifdef SIGNAL_UNDER_LOCK
@@ -147,7 +147,7 @@ proctype committer(byte me) {
           fi;
           seen = 0
        od;
-       assert(published >= mine);
+       assert(published >= mine);  //: returned_is_published
        mine = 0
     :: else -> break
     od

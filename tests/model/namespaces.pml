@@ -19,14 +19,14 @@
 // Left out: the threads of one process, whom a mutex of its own keeps apart before all this.
 //
 //! HoldsAsDesigned
-//! HoldsWhenConditional             -DCONDITIONAL
-//! FailsWithoutTheByteLock          -DNO_BYTE_LOCK
-//! FailsWhenTheMutexComesFirst      -DMUTEX_FIRST
-//! FailsWhenJoinedWithoutWaiting    -DCONDITIONAL -DNO_WAIT
-//! FailsWhenTheWordIsNotReadAgain   -DCONDITIONAL -DNOT_READ_AGAIN
-//! FailsWhenTheMutexIsTakenAsWell   -DCONDITIONAL -DWITH_MUTEX
-//! LongHoldsAsDesigned              -DKILLS=3 -DROUNDS=3
-//! LongHoldsWhenConditional         -DKILLS=3 -DROUNDS=3 -DCONDITIONAL
+//! HoldsWhenConditional           -DCONDITIONAL
+//! FailsWithoutTheByteLock        -DNO_BYTE_LOCK breaks=one_writer
+//! FailsWhenTheMutexComesFirst    -DMUTEX_FIRST breaks=death_is_told
+//! FailsWhenJoinedWithoutWaiting  -DCONDITIONAL -DNO_WAIT breaks=one_writer
+//! FailsWhenTheWordIsNotReadAgain -DCONDITIONAL -DNOT_READ_AGAIN breaks=one_writer
+//! FailsWhenTheMutexIsTakenAsWell -DCONDITIONAL -DWITH_MUTEX breaks=one_writer
+//! LongHoldsAsDesigned            -DKILLS=3 -DROUNDS=3
+//! LongHoldsWhenConditional       -DKILLS=3 -DROUNDS=3 -DCONDITIONAL
 //
 // MUTEX_FIRST: waiters wait in the mutex again, and their deaths free it.
 // NO_WAIT: one that came before is still in. NOT_READ_AGAIN: one that was on its way is let in.
@@ -116,8 +116,8 @@ again:
 #endif
 #endif
           d_step { inside++; is_inside = true }
-          assert(inside == 1);
-          assert(was_told || !is_dirty);
+          assert(inside == 1);  //: one_writer
+          assert(was_told || !is_dirty);  //: death_is_told
           d_step { is_dirty = false; was_told = false }
           d_step { inside--; is_inside = false; round++ }
 #ifdef CONDITIONAL

@@ -16,15 +16,15 @@
 // Left out: store buffers (a lock is a system call), crashes and what is on disk (recovery.pml); K.
 //
 //! HoldsAsDesigned
-//! FailsWithoutReadingPAgain        -DNOT_READ_AGAIN
-//! FailsWhenSweepsDoNotAsk          -DNOT_ASKED
-//! FailsWhenPIsReadAfterThePins     -DP_READ_LAST
-//! FailsWhenRecoveryIgnoresPins     -DPINS_IGNORED
-//! FailsWhenTheLastIsNotPinned      -DNO_PIN_OF_THE_LAST -DTXNS=5
-//! FailsWhenNobodyLooksAgain        -DNOT_LOOKED_AGAIN
-//! FailsWhenPinsAreAskedTooEarly    -DASKED_FIRST -DREADY_NOT_ASKED
-//! FailsWhenAnOlderStateIsTaken     -DOLDER_NOT_REFUSED
-//! LongHoldsAsDesigned              -DTXNS=6 -DLIVES=4 -DREADS=2
+//! FailsWithoutReadingPAgain     -DNOT_READ_AGAIN breaks=root_is_intact
+//! FailsWhenSweepsDoNotAsk       -DNOT_ASKED breaks=value_is_intact
+//! FailsWhenPIsReadAfterThePins  -DP_READ_LAST breaks=root_is_intact
+//! FailsWhenRecoveryIgnoresPins  -DPINS_IGNORED breaks=value_is_intact
+//! FailsWhenTheLastIsNotPinned   -DNO_PIN_OF_THE_LAST -DTXNS=5 breaks=value_is_intact
+//! FailsWhenNobodyLooksAgain     -DNOT_LOOKED_AGAIN breaks=value_is_intact
+//! FailsWhenPinsAreAskedTooEarly -DASKED_FIRST -DREADY_NOT_ASKED breaks=never_older
+//! FailsWhenAnOlderStateIsTaken  -DOLDER_NOT_REFUSED breaks=never_older
+//! LongHoldsAsDesigned           -DTXNS=6 -DLIVES=4 -DREADS=2
 //
 // NO_PIN_OF_THE_LAST: a value that the log names is freed by a transaction that comes after the
 // replay, so the checkpoint does not lie in its life.
@@ -260,11 +260,11 @@ repeat:
 #ifndef OLDER_NOT_REFUSED
         if :: checkpoint > p -> pinned = 0; goto again :: else fi;
 #endif
-        assert(p >= least);
-        assert(content[root[p]] == p);
-        assert(content[value[p]] <= p && content[value[p]] > 0);
+        assert(p >= least);  //: never_older
+        assert(content[root[p]] == p);  //: root_is_intact
+        assert(content[value[p]] <= p && content[value[p]] > 0);  //: value_is_intact
         d_step { c = value[p]; last = content[value[p]] }
-        assert(content[c] == last)
+        assert(content[c] == last)  //: log_is_intact
      :: atomic { attached == NOBODY -> skip }
         c = checkpoint;
         all_pinned = true;
@@ -281,8 +281,8 @@ repeat:
 #ifndef NOT_LOOKED_AGAIN
         if :: attached != NOBODY || checkpoint != c -> pinned = 0; goto again :: else fi;
 #endif
-        assert(content[root[c]] == c);
-        assert(content[value[last]] == p)
+        assert(content[root[c]] == c);  //: root_is_intact
+        assert(content[value[last]] == p)  //: value_is_intact
      :: atomic { attached == ALONE -> skip }
         attached != ALONE;
         goto again

@@ -18,17 +18,24 @@
 //! HoldsWithFailedFlushes            -DCRASHES=1 -DFAILURES=1
 //! HoldsWithCheckpointCommits        -DCRASHES=1 -DKILLS=1 -DBY_CHECKPOINT
 //! FailsWhenACheckpointCommitIsUndone -DNOT_RAISED -DCRASHES=1 -DKILLS=1 -DBY_CHECKPOINT
-//! FailsWhenAStoredMetaIsAbandoned   -DABANDON -DCRASHES=1 -DKILLS=1 -DAPPENDS=3 -DNO_LEADER
-//! FailsWithoutFlushingFirst         -DNO_FLUSH_FIRST -DCRASHES=2
-//! FailsWhenBothMetasShareAFlush     -DONE_FLUSH -DCRASHES=1
-//! FailsWhenTheMetaComesFirst        -DMETA_FIRST -DCRASHES=1
-//! FailsWhenAcknowledgedTooEarly     -DACK_EARLY -DCRASHES=1
-//! FailsWhenPoisonIsForgotten        -DPOISON_FORGOTTEN -DCRASHES=2 -DFAILURES=1
-//! FailsWhenTheIntentIsIgnored       -DNO_INTENT -DCRASHES=1 -DFAILURES=1 -DKILLS=1
+//!     breaks=acknowledged_is_kept
+//! FailsWhenAStoredMetaIsAbandoned -DABANDON -DCRASHES=1 -DKILLS=1 -DAPPENDS=3 -DNO_LEADER
+//!     breaks=meta_is_true
+//! FailsWithoutFlushingFirst         -DNO_FLUSH_FIRST -DCRASHES=2 breaks=meta_is_true
+//! FailsWhenBothMetasShareAFlush     -DONE_FLUSH -DCRASHES=1 breaks=meta_is_true
+//! FailsWhenTheMetaComesFirst        -DMETA_FIRST -DCRASHES=1 breaks=meta_is_true
+//! FailsWhenAcknowledgedTooEarly     -DACK_EARLY -DCRASHES=1 breaks=acknowledged_is_kept
+//! FailsWhenPoisonIsForgotten -DPOISON_FORGOTTEN -DCRASHES=2 -DFAILURES=1 breaks=values_are_kept
+//! FailsWhenTheIntentIsIgnored -DNO_INTENT -DCRASHES=1 -DFAILURES=1 -DKILLS=1
+//!     breaks=acknowledged_is_kept
 //! FailsWhenLeadersIgnoreCheckpoints -DLEADERS_IGNORE -DCRASHES=1 -DKILLS=1 -DFAILURES=1
+//!     breaks=acknowledged_is_kept
 //! LongFailsWhenCheckpointsIgnoreLeaders -DCHECKPOINTS_IGNORE -DCRASHES=1 -DKILLS=2 -DFAILURES=1
-//! FailsWhenTheRecordStays           -DNO_ERASE -DCRASHES=1 -DKILLS=1 -DAPPENDS=2 -DNO_LEADER
-//! FailsWhenErasingIsNotFlushed     -DERASE_UNFLUSHED -DCRASHES=1 -DKILLS=1 -DAPPENDS=2 -DNO_LEADER
+//!     breaks=values_are_kept
+//! FailsWhenTheRecordStays -DNO_ERASE -DCRASHES=1 -DKILLS=1 -DAPPENDS=2 -DNO_LEADER
+//!     breaks=stays_undone
+//! FailsWhenErasingIsNotFlushed -DERASE_UNFLUSHED -DCRASHES=1 -DKILLS=1 -DAPPENDS=2 -DNO_LEADER
+//!     breaks=stays_undone
 //! LongHoldsWithFailuresAndDeaths    -DCRASHES=1 -DKILLS=2 -DFAILURES=1
 //! LongHoldsWithTwoCommits           -DCRASHES=2 -DAPPENDS=2
 //! LongHoldsWithCleanCloses          -DCRASHES=3 -DCLOSES=2
@@ -317,7 +324,7 @@ end_idle:
        if :: !ok -> goto fail :: else fi
     fi;
     m = meta[NEWEST];
-    assert(m != 0 && page[ROOT(m)] == STAMP(m));
+    assert(m != 0 && page[ROOT(m)] == STAMP(m));  //: meta_is_true
     if
     :: meta[1 - NEWEST] != 0 && NUMBER(meta[1 - NEWEST]) != NUMBER(m) ->
        at = 1 - NEWEST;

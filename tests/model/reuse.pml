@@ -14,21 +14,21 @@
 // buffer of who takes it). Leaders raise P by compare-and-swap, which empties theirs.
 //
 //! HoldsAsDesigned
-//! HoldsWithACheckpoint           -DTXNS=4 -DCHECKPOINTS=1
-//! HoldsWithTwoLeaders            -DTXNS=4 -DLEADERS=2 -DREADS=1
-//! HoldsWithRelaxedCommits        -DTXNS=4 -DRELAXED
-//! FailsWhenPinsAloneDecide       -DPINS_ALONE
-//! FailsWithoutTheFence           -DNO_FENCE
-//! FailsWithoutReadingPAgain      -DNOT_READ_AGAIN
-//! FailsWhenPIsReadAfterTheSlots  -DP_READ_LAST
-//! FailsWhenPIsStoredPlainly      -DPLAIN_STORE -DTXNS=4 -DLEADERS=2
-//! FailsWhenCIsReadBeforeK        -DC_READ_FIRST -DTXNS=4 -DCHECKPOINTS=1
-//! FailsWithoutTheSequenceWord    -DNO_SEQUENCE
-//! FailsWhenRelaxedCommitsRush    -DRUSH -DTXNS=4 -DRELAXED
-//! LongHoldsAsDesigned            -DTXNS=6 -DREADS=3
-//! LongHoldsWithACheckpoint       -DCHECKPOINTS=1
-//! LongHoldsWithTwoLeaders        -DLEADERS=2
-//! LongHoldsWithRelaxedCommits    -DRELAXED -DCHECKPOINTS=1 -DTXNS=4
+//! HoldsWithACheckpoint          -DTXNS=4 -DCHECKPOINTS=1
+//! HoldsWithTwoLeaders           -DTXNS=4 -DLEADERS=2 -DREADS=1
+//! HoldsWithRelaxedCommits       -DTXNS=4 -DRELAXED
+//! FailsWhenPinsAloneDecide      -DPINS_ALONE breaks=page_is_intact
+//! FailsWithoutTheFence          -DNO_FENCE breaks=page_is_intact
+//! FailsWithoutReadingPAgain     -DNOT_READ_AGAIN breaks=page_is_intact
+//! FailsWhenPIsReadAfterTheSlots -DP_READ_LAST breaks=page_is_intact
+//! FailsWhenPIsStoredPlainly     -DPLAIN_STORE -DTXNS=4 -DLEADERS=2 breaks=page_is_intact
+//! FailsWhenCIsReadBeforeK       -DC_READ_FIRST -DTXNS=4 -DCHECKPOINTS=1 breaks=checkpoint_is_kept
+//! FailsWithoutTheSequenceWord   -DNO_SEQUENCE breaks=born_before
+//! FailsWhenRelaxedCommitsRush   -DRUSH -DTXNS=4 -DRELAXED breaks=published_is_flushed
+//! LongHoldsAsDesigned           -DTXNS=6 -DREADS=3
+//! LongHoldsWithACheckpoint      -DCHECKPOINTS=1
+//! LongHoldsWithTwoLeaders       -DLEADERS=2
+//! LongHoldsWithRelaxedCommits   -DRELAXED -DCHECKPOINTS=1 -DTXNS=4
 //
 // PINS_ALONE: a page is free when none of C, K, P, V and the slots lies in its life. A state
 // between P and V is then nobody's pin, but may be published and registered a moment later.
@@ -133,8 +133,8 @@ proctype writer() {
        :: i == PAGES -> is_locked = false; goto ended
        :: else
        fi;
-       assert(i != c_page[0] && i != c_page[1]);
-       assert(pending == 0 || (i != k_page[0] && i != k_page[1]));
+       assert(i != c_page[0] && i != c_page[1]);  //: checkpoint_is_kept
+       assert(pending == 0 || (i != k_page[0] && i != k_page[1]));  //: checkpoint_is_kept
        is_free[i] = false; content[i] = t
      }
      state[t % RECORDS].sequence = 0;
@@ -225,10 +225,11 @@ again:
 #ifndef NO_SEQUENCE
      if :: state[p % RECORDS].sequence != p -> p = published; goto again :: else fi;
 #endif
-     assert(state[p % RECORDS].sequence != p || state[p % RECORDS].newest_full <= flushed);
-     assert(birth[0] <= p && birth[1] <= p);
-     assert(content[page[0]] == birth[0]);
-     assert(content[page[1]] == birth[1]);
+     assert(state[p % RECORDS].sequence != p ||
+            state[p % RECORDS].newest_full <= flushed);  //: published_is_flushed
+     assert(birth[0] <= p && birth[1] <= p);  //: born_before
+     assert(content[page[0]] == birth[0]);  //: page_is_intact
+     assert(content[page[1]] == birth[1]);  //: page_is_intact
      buffer!0;
      d_step { p = 0; page[0] = 0; page[1] = 0; birth[0] = 0; birth[1] = 0 }
   :: else -> break

@@ -14,12 +14,22 @@ inline raise_durable(end) {
 
 inline require_kept() {
   d_step {
-    assert((undone & (1 << v_stamp)) == 0);
+    assert((undone & (1 << v_stamp)) == 0);  //: stays_undone
     x = v_stamp;
-    do :: x > acked -> assert((values & (1 << x)) != 0); x = parent[x] :: else -> break od;
-    assert(x == acked);
-    do :: x > 1 -> assert((values & (1 << x)) != 0); x = parent[x] :: else -> break od;
-    assert(page[v_root] == v_stamp);
+    do
+    :: x > acked ->
+       assert((values & (1 << x)) != 0);  //: values_are_kept
+       x = parent[x]
+    :: else -> break
+    od;
+    assert(x == acked);  //: acknowledged_is_kept
+    do
+    :: x > 1 ->
+       assert((values & (1 << x)) != 0);  //: values_are_kept
+       x = parent[x]
+    :: else -> break
+    od;
+    assert(page[v_root] == v_stamp);  //: root_is_intact
     x = 0
   }
 }
