@@ -317,7 +317,8 @@ Recovered recover(Store& store, bool is_cache_trusted) {
     }
   }
   const format::Meta other = read_meta(store.data(), 1 - choice.slot);
-  const bool is_whole = format::judge(other) == format::MetaFault::none;
+  const bool is_whole =
+      format::judge(other) == format::MetaFault::none || sabotaged("torn_meta_written_again");
   if (is_whole && other.checkpoint != choice.meta.checkpoint &&
       !sabotaged("older_meta_left_by_recovery")) {
     require_may_be_written(store);

@@ -178,6 +178,31 @@ void PowerCuts::finish(Image& image) const {
   image.hash = XXH3_64bits(hashes.data(), hashes.size() * sizeof hashes[0]);
 }
 
+std::optional<Image> PowerCuts::with_torn_meta(Random& random) {
+  Image image = any_versions(random);
+  for (const int slot : {0, 1}) {
+    const std::size_t page = kMetaPages[slot];
+    const PageState& state = cut_.drive.pages[page];
+    const format::Meta other = meta_in(contents_[image.pages[kMetaPages[1 - slot]]]);
+    if (!state.is_dirty || format::judge(other) != format::MetaFault::none) continue;
+    Page mixed = contents_[state.durable];
+    const Page& latest = contents_[state.latest];
+    const std::size_t at = random.below(sizeof(format::Meta));
+    const bool is_first_part_new = random.one_in(2);
+    const std::size_t begin = is_first_part_new ? 0 : at;
+    std::memcpy(mixed.data() + begin, latest.data() + begin,
+                is_first_part_new ? at : sizeof(format::Meta) - at);
+    if (format::judge(meta_in(mixed)) == format::MetaFault::none) continue;
+    image.pages[page] = contents_.intern(mixed.data());
+    image.has_torn_meta = true;
+    image.what += "; meta page " + std::to_string(page) + " torn at byte " + std::to_string(at);
+    cut_length(image, random);
+    finish(image);
+    return image;
+  }
+  return std::nullopt;
+}
+
 std::optional<Image> PowerCuts::damaged(Damage damage, Random& random) {
   Image image = random.one_in(2) ? any_versions(random) : listed(1, random);
   const format::Meta metas[] = {meta_in(contents_[image.pages[kMetaPages[0]]]),

@@ -39,6 +39,7 @@ enum class Damage : std::uint8_t {
 struct Image {
   std::vector<ContentId> pages;
   Damage damage = Damage::none;
+  bool has_torn_meta = false;  // one of the two was torn on purpose
   std::string what;
   std::uint64_t hash = 0;
 };
@@ -52,6 +53,10 @@ class PowerCuts {
   // Some of them, at most `limit`, different for different states of `random`; all combinations of
   // old and new where they are no more than that.
   std::vector<Image> choose(std::uint64_t limit, Random& random);
+
+  // One in which the meta page that was being stored is torn inside its record, and the other one
+  // is whole; nothing when none was being stored.
+  std::optional<Image> with_torn_meta(Random& random);
 
   // The same file with one of its metas or a piece of its live log damaged; nothing where that
   // could not be told from an ordinary crash.

@@ -25,6 +25,7 @@ constexpr std::uint64_t kKillOneIn = 4;        // moments at which everything is
 constexpr std::uint64_t kMetaMomentsOneIn = 4;
 constexpr std::uint64_t kMetaKillOneIn = 2;
 constexpr std::uint64_t kNestedMetaKillOneIn = 4;
+constexpr std::uint64_t kNestedTornMetaOneIn = 6;
 constexpr std::uint64_t kDamageOneIn = 4;         // moments at which something is damaged as well
 constexpr std::uint64_t kFaultOneIn = 8;          // recoveries whose first attempt meets a fault
 constexpr std::uint64_t kNestedMomentsOneIn = 6;  // moments after such a recovery
@@ -221,11 +222,13 @@ void Simulator::explore_power(const Cut& cut, const History& history, unsigned d
     const Damage damage = random_.one_in(2) ? Damage::meta : Damage::record;
     if (auto image = cuts.damaged(damage, random_)) images.push_back(*std::move(image));
   }
+  if (auto image = cuts.with_torn_meta(random_)) images.push_back(*std::move(image));
   for (const Image& image : images) {
     if (!is_new(image.hash)) continue;
     ++(image.damage == Damage::none ? counts_.power_cuts : counts_.damaged);
     if (depth > 1) ++counts_.in_recovery;
-    judge_image(image, {&cut, &history, image.damage, false, depth, image.hash});
+    judge_image(image,
+                {&cut, &history, image.damage, false, image.has_torn_meta, depth, image.hash});
   }
 }
 
@@ -242,7 +245,7 @@ void Simulator::explore_kill(const Cut& cut, const History& history, unsigned de
   try {
     machine_.seam().start_anew(cut.has_failed);
     machine_.restart(cut.drive, cut.region);
-    judge({&cut, &history, Damage::none, true, depth, hash});
+    judge({&cut, &history, Damage::none, true, false, depth, hash});
   } catch (const std::exception& error) {
     machine_.abandon();
     throw Failure(std::string{error.what()} + "\n  everything killed at \"" + cut.place + "\"");
@@ -262,7 +265,8 @@ void Simulator::judge_image(const Image& image, const Case& which) {
 
 void Simulator::judge(const Case& which) {
   const bool may_go_deeper = which.depth < options_.depth && which.damage == Damage::none;
-  const std::uint64_t nested_one_in = !which.is_kill                    ? kNestedOneIn
+  const std::uint64_t nested_one_in = which.has_torn_meta               ? kNestedTornMetaOneIn
+                                      : !which.is_kill                  ? kNestedOneIn
                                       : which.cut->has_meta_in_flight() ? kNestedMetaKillOneIn
                                                                         : kNestedKillOneIn;
   if (may_go_deeper && Random(which.hash ^ options_.seed).one_in(nested_one_in)) {

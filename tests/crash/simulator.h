@@ -58,6 +58,7 @@ class Simulator {
     const History* history;
     Damage damage;
     bool is_kill;
+    bool has_torn_meta;
     unsigned depth;
     std::uint64_t hash;  // of the state that was left
   };
