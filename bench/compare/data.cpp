@@ -106,7 +106,15 @@ std::string Dataset::label() const {
     unit = next;
   }
   std::ostringstream text;
-  text << key << '+' << value_bytes_ << '/' << count << unit;
+  text << key << '+';
+  if (value_bytes_ % (1 << 20) == 0) {
+    text << (value_bytes_ >> 20) << "Mi";
+  } else if (value_bytes_ % (1 << 10) == 0) {
+    text << (value_bytes_ >> 10) << "Ki";
+  } else {
+    text << value_bytes_;
+  }
+  text << '/' << count << unit;
   return text.str();
 }
 

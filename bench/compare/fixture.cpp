@@ -1,6 +1,7 @@
 #include "compare/fixture.h"
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -40,14 +41,15 @@ void probe(Session& session, const Dataset& dataset, Order order) {
 
 }  // namespace
 
-Scratch::Scratch(std::filesystem::path directory) : directory_(std::move(directory)) {
-  std::filesystem::remove_all(directory_);
+Scratch::Scratch(std::filesystem::path directory, bool is_kept)
+    : directory_(std::move(directory)), is_kept_(is_kept) {
+  if (!is_kept_) std::filesystem::remove_all(directory_);
   std::filesystem::create_directories(directory_);
 }
 
 Scratch::~Scratch() {
   std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
+  if (!is_kept_) std::filesystem::remove_all(directory_, ignored);
 }
 
 std::uint64_t disk_bytes(const std::filesystem::path& directory) {
@@ -75,6 +77,16 @@ void come_to_rest(const std::filesystem::path& directory) {
   ::syncfs(descriptor);
   ::close(descriptor);
 }
+
+Fixture::Fixture(const Peer& peer, const Dataset& dataset, std::filesystem::path directory,
+                 bool is_kept)
+    : peer_(peer),
+      dataset_(dataset),
+      scratch_(std::move(directory), is_kept),
+      is_filled_(std::filesystem::exists(mark())) {}
+
+// An empty file that says that the store beside it was filled.
+std::filesystem::path Fixture::mark() const { return directory() / "filled"; }
 
 Opening Fixture::opening(Durability durability) const {
   return {directory(), durability, dataset_.shape(), dataset_.bytes()};
@@ -104,16 +116,26 @@ void Fixture::close() noexcept {
   store_.reset();
 }
 
+void Fixture::will_change() noexcept {
+  std::error_code ignored;
+  std::filesystem::remove(mark(), ignored);
+}
+
 void Fixture::spoil() noexcept {
   close();
+  will_change();
   is_filled_ = false;
 }
 
-double Fixture::load(Order order) {
+void Fixture::empty() {
   spoil();
   std::filesystem::remove_all(directory());
   std::filesystem::create_directories(directory());
   come_to_rest(directory());
+}
+
+double Fixture::load(Order order) {
+  empty();
   open(Durability::full);
   const auto start = Clock::now();
   session_->load(Source(dataset_, order));
@@ -121,6 +143,7 @@ double Fixture::load(Order order) {
   probe(*session_, dataset_, order);
   come_to_rest(directory());
   is_filled_ = order == Order::random;
+  if (is_filled_) std::ofstream{mark()};
   return took.count();
 }
 

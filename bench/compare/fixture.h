@@ -14,10 +14,10 @@
 
 namespace compare {
 
-// A directory of its own, emptied at first and removed in the end.
+// A directory of its own, emptied at first and removed in the end, unless it is to be kept.
 class Scratch {
  public:
-  explicit Scratch(std::filesystem::path directory);
+  explicit Scratch(std::filesystem::path directory, bool is_kept = false);
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch();
@@ -25,6 +25,7 @@ class Scratch {
 
  private:
   std::filesystem::path directory_;
+  bool is_kept_;
 };
 
 // Bytes that the disk holds for the files in it.
@@ -36,8 +37,8 @@ void come_to_rest(const std::filesystem::path& directory);
 
 class Fixture {
  public:
-  Fixture(const Peer& peer, const Dataset& dataset, std::filesystem::path directory)
-      : peer_(peer), dataset_(dataset), scratch_(std::move(directory)) {}
+  // A kept one is filled if it was, and not changed since.
+  Fixture(const Peer& peer, const Dataset& dataset, std::filesystem::path directory, bool is_kept);
 
   const Peer& peer() const noexcept { return peer_; }
   const Dataset& dataset() const noexcept { return dataset_; }
@@ -49,14 +50,19 @@ class Fixture {
   Session& session(Durability durability);
   void close() noexcept;
 
+  // Before the entries are changed: what is kept is not what was loaded any more.
+  void will_change() noexcept;
+
   // Empties it and fills it anew; returns the seconds that the load took, to the durable end.
   double load(Order order);
 
   // Closes, and forgets what is in it: the next use fills it anew.
   void spoil() noexcept;
+  void empty();  // the same, and removes it
 
  private:
   void open(Durability durability);
+  std::filesystem::path mark() const;
 
   const Peer& peer_;
   const Dataset& dataset_;

@@ -1,5 +1,6 @@
 // bench-compare: quire and its peers side by side. See bench/README.md.
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "compare/plan.h"
 #include "compare/runner.h"
 #include "compare/targets.h"
+#include "compare/worker.h"
 #include "compare/workload.h"
 
 namespace compare {
@@ -19,7 +21,7 @@ namespace {
 
 struct Arguments {
   std::vector<std::string> workloads;
-  std::vector<std::string> peers;
+  std::string peers = "all";
   std::uint64_t entry_count = 1'000'000;
   unsigned repetitions = 5;
   unsigned milliseconds = 0;
@@ -27,6 +29,7 @@ struct Arguments {
   std::filesystem::path memory = "/dev/shm";
   std::filesystem::path csv;
   std::filesystem::path report;
+  bool keep = false;
   bool quick = false;
   bool list = false;
 };
@@ -51,9 +54,10 @@ std::vector<Step> chosen_steps(const Arguments& arguments) {
 }
 
 std::vector<Peer> chosen_peers(const Arguments& arguments) {
-  if (arguments.peers.empty()) return all_peers();
+  if (arguments.peers == "all") return all_peers();
   std::vector<Peer> peers;
-  for (const std::string& name : arguments.peers) {
+  std::istringstream names(arguments.peers);
+  for (std::string name; std::getline(names, name, ',');) {
     const auto found = std::find_if(all_peers().begin(), all_peers().end(),
                                     [&](const Peer& peer) { return peer.name == name; });
     require(found != all_peers().end(), "built without a peer " + name);
@@ -83,16 +87,17 @@ std::string machine() {
 
 bool measure(const Arguments& arguments, Results& results) {
   const std::string own_name = "quire-compare-" + std::to_string(::getpid());
-  const Scratch disk(
-      (arguments.disk.empty() ? std::filesystem::temp_directory_path() : arguments.disk) /
-      own_name);
+  const auto parent =
+      arguments.disk.empty() ? std::filesystem::temp_directory_path() : arguments.disk;
+  const Scratch disk(arguments.keep ? parent : parent / own_name, arguments.keep);
   const Scratch memory(arguments.memory / own_name);
   RunOptions options{.steps = chosen_steps(arguments),
                      .peers = chosen_peers(arguments),
                      .repetitions = arguments.repetitions,
                      .time = std::chrono::milliseconds(arguments.quick ? 100 : 300),
                      .disk = disk.directory(),
-                     .memory = memory.directory()};
+                     .memory = memory.directory(),
+                     .keep = arguments.keep};
   if (arguments.milliseconds != 0) options.time = std::chrono::milliseconds(arguments.milliseconds);
   results.note(machine());
   for (const Peer& peer : options.peers) results.note(peer.name + ": " + peer.settings);
@@ -125,12 +130,13 @@ int compare_all(const Arguments& arguments) {
 }  // namespace compare
 
 int main(int argc, char** argv) {
+  if (compare::is_worker(argc, argv)) return compare::work(argc, argv);
   compare::Arguments arguments;
   CLI::App app{
       "Runs quire and its peers on the same workloads, in turns, and says how they compare."};
   app.add_option("workload", arguments.workloads,
                  "names or patterns, also of series as in get-hit/16+100/10M; default: all");
-  app.add_option("--peers", arguments.peers, "only these, comma-separated")->delimiter(',');
+  app.add_option("--peers", arguments.peers, "only these, with commas between them");
   app.add_option("--entries", arguments.entry_count, "of the main data; large data: ten times")
       ->check(CLI::Range(std::uint64_t{1000}, std::uint64_t{1'000'000'000}));
   app.add_option("--repetitions", arguments.repetitions, "turns of each peer");
@@ -140,6 +146,7 @@ int main(int argc, char** argv) {
   app.add_option("--csv", arguments.csv,
                  "write samples to this file; added to those that it has already");
   app.add_option("--report", arguments.report, "measure nothing, report what is in this file");
+  app.add_flag("--keep", arguments.keep, "leave filled stores in --scratch, and take those there");
   app.add_flag("--quick", arguments.quick, "short turns, and large data left out");
   app.add_flag("--list", arguments.list, "say what there is");
   CLI11_PARSE(app, argc, argv);

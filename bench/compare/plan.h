@@ -17,7 +17,7 @@ struct Step {
   bool in_memory = false;  // on the file system in memory
   bool is_quick = false;   // part of the quick run
   unsigned repetitions_max = 1000;
-  bool few_peers = false;  // those that targets name
+  std::vector<std::string> peers = {};  // only these; empty: all
 
   std::string data_label() const;  // "16+100/1M", "16+100/1M/shm"
   std::string series() const { return workload + "/" + data_label(); }

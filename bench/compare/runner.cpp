@@ -18,11 +18,18 @@ class Stage {
   Stage(const Step& step, const RunOptions& options)
       : dataset_(step.shape, step.value_bytes, step.entry_count),
         keys_(dataset_),
-        root_(step.in_memory ? options.memory : options.disk) {}
+        root_(step.in_memory ? options.memory : options.disk),
+        is_kept_(options.keep && !step.in_memory) {
+    if (!is_kept_) return;
+    root_ /= dataset_.label();
+    std::filesystem::create_directories(root_);
+  }
 
   Fixture& fixture(const Peer& peer) {
     auto& fixture = fixtures_[peer.name];
-    if (!fixture) fixture = std::make_unique<Fixture>(peer, dataset_, root_ / peer.name);
+    if (!fixture) {
+      fixture = std::make_unique<Fixture>(peer, dataset_, root_ / peer.name, is_kept_);
+    }
     return *fixture;
   }
   Keys& keys() noexcept { return keys_; }
@@ -31,6 +38,7 @@ class Stage {
   Dataset dataset_;
   Keys keys_;
   std::filesystem::path root_;
+  bool is_kept_;
   std::map<std::string, std::unique_ptr<Fixture>> fixtures_;
 };
 
@@ -69,6 +77,7 @@ class Runner {
         turn(*peers.front(), workload->reference_name, step, workload->reference, repetition);
       }
       for (const Peer*& peer : peers) {
+        if (workload->changes) stage_->fixture(*peer).will_change();
         if (!turn(*peer, peer->name, step, workload->run, repetition)) peer = nullptr;
       }
       std::erase(peers, nullptr);
@@ -77,7 +86,10 @@ class Runner {
 
   static bool takes_part(const Peer& peer, const Step& step, const Workload& workload) {
     if (workload.many_processes && !peer.many_processes) return false;
-    if (step.few_peers && !peer.is_named_by_targets) return false;
+    const auto& names = step.peers;
+    if (!names.empty() && std::find(names.begin(), names.end(), peer.name) == names.end()) {
+      return false;
+    }
     const bool only_reads = !workload.changes && !step.workload.starts_with("load");
     return !(only_reads && peer.only_writes_differ);
   }

@@ -20,6 +20,7 @@ struct RunOptions {
   std::chrono::milliseconds time{300};  // of each turn
   std::filesystem::path disk;           // where stores are made
   std::filesystem::path memory;         // a file system in memory
+  bool keep = false;                    // what was filled for the next run
 };
 
 // Says on stderr what it is doing. A peer that fails at a workload is left out of it, and said so;

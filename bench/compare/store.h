@@ -2,7 +2,9 @@
 // peers.cpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -34,6 +36,10 @@ struct Seen {
     ++entry_count;
     if (!value.empty()) sum += static_cast<unsigned char>(value.front());
   }
+  void copy(Bytes value_bytes, std::span<char> to) noexcept {
+    std::memcpy(to.data(), value_bytes.data(), std::min(value_bytes.size(), to.size()));
+    value(value_bytes);
+  }
   void entry(Bytes key, Bytes value_bytes) noexcept {
     if (!key.empty()) sum += static_cast<unsigned char>(key.back());
     value(value_bytes);
@@ -53,8 +59,12 @@ class Session {
   // The same in calls of `batch` keys each, where the store has such a call.
   virtual Seen get_many(std::span<const Bytes> keys, std::size_t batch);
 
-  // Reads the first byte of each page of the values.
-  virtual Seen get_and_touch(std::span<const Bytes> keys) = 0;
+  // Copies each value to the beginning of `copy`, unless the store has itself put it into memory
+  // of the caller.
+  virtual Seen get_copies(std::span<const Bytes> keys, std::span<char> copy) = 0;
+
+  // Begins and ends so many snapshots, or what the store has in their place.
+  virtual void snapshots(std::uint64_t count) = 0;
 
   // Reads from one end, `count_max` entries at most.
   virtual Seen scan(Direction direction, std::uint64_t count_max) = 0;
@@ -94,10 +104,9 @@ struct Opening {
 
 struct Peer {
   std::string name;
-  std::string settings;              // version and options, for the output
-  bool many_processes = false;       // may open one store at once
-  bool only_writes_differ = false;   // from those of the peer before it
-  bool is_named_by_targets = false;  // takes part also where there are few
+  std::string settings;             // version and options, for the output
+  bool many_processes = false;      // may open one store at once
+  bool only_writes_differ = false;  // from those of the peer before it
   std::unique_ptr<Store> (*open)(const Opening& opening) = nullptr;
 };
 
@@ -107,8 +116,5 @@ const std::vector<Peer>& all_peers();
 inline void require(bool condition, const std::string& what) {
   if (!condition) throw std::runtime_error(what);
 }
-
-// Sums a byte of each page of a value.
-Seen touch_pages(Bytes value) noexcept;
 
 }  // namespace compare

@@ -31,14 +31,17 @@ class LevelDbSession final : public Session {
     return seen;
   }
 
-  Seen get_and_touch(std::span<const Bytes> keys) override {
+  Seen get_copies(std::span<const Bytes> keys, std::span<char>) override {
     Seen seen;
     for (const Bytes key : keys) {
       if (!look_up(key)) continue;
-      seen.sum += touch_pages(value_).sum;
-      seen.entry_count += 1;
+      seen.value(value_);
     }
     return seen;
+  }
+
+  void snapshots(std::uint64_t count) override {
+    for (std::uint64_t i = 0; i < count; ++i) db_.ReleaseSnapshot(db_.GetSnapshot());
   }
 
   Seen scan(Direction direction, std::uint64_t count_max) override {
@@ -155,7 +158,6 @@ Peer leveldb_peer() {
                       "; Bloom filters of 10 bits, no compression, block cache of twice the data, "
                       "write buffer and files of 64 MiB; relaxed: without sync; load: batches of "
                       "1000",
-          .is_named_by_targets = true,
           .open = [](const Opening& opening) -> std::unique_ptr<Store> {
             return std::make_unique<LevelDbStore>(opening);
           }};

@@ -61,17 +61,23 @@ class LmdbSession final : public Session {
     return seen;
   }
 
-  Seen get_and_touch(std::span<const Bytes> keys) override {
+  Seen get_copies(std::span<const Bytes> keys, std::span<char> copy) override {
     Seen seen;
     begin_read();
     for (const Bytes key : keys) {
       const auto value = look_up(key);
       if (!value) continue;
-      seen.sum += touch_pages(bytes_of(*value)).sum;
-      seen.entry_count += 1;
+      seen.copy(bytes_of(*value), copy);
     }
     end_read();
     return seen;
+  }
+
+  void snapshots(std::uint64_t count) override {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      begin_read();
+      end_read();
+    }
   }
 
   Seen scan(Direction direction, std::uint64_t count_max) override {
@@ -216,7 +222,6 @@ Peer lmdb_peer() {
                       "; integers: MDB_INTEGERKEY; reading transactions renewed; relaxed: "
                       "MDB_NOSYNC; load: one transaction, sorted with MDB_APPEND",
           .many_processes = true,
-          .is_named_by_targets = true,
           .open = open_lmdb<0>};
 }
 
@@ -225,7 +230,6 @@ Peer lmdb_writemap_peer() {
           .settings = "the same with MDB_WRITEMAP",
           .many_processes = true,
           .only_writes_differ = true,
-          .is_named_by_targets = true,
           .open = open_lmdb<MDB_WRITEMAP>};
 }
 

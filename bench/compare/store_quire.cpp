@@ -29,17 +29,20 @@ class QuireSession final : public Session {
     return seen;
   }
 
-  Seen get_and_touch(std::span<const Bytes> keys) override {
+  Seen get_copies(std::span<const Bytes> keys, std::span<char> copy) override {
     Seen seen;
     const quire::Snapshot snapshot = db_.snapshot();
     const quire::TableView table = snapshot.table();
     for (const Bytes key : keys) {
       const auto value = table.get(key);
       if (!value) continue;
-      seen.sum += touch_pages(*value).sum;
-      seen.entry_count += 1;
+      seen.copy(*value, copy);
     }
     return seen;
+  }
+
+  void snapshots(std::uint64_t count) override {
+    for (std::uint64_t i = 0; i < count; ++i) db_.snapshot();
   }
 
   Seen scan(Direction direction, std::uint64_t count_max) override {
@@ -126,7 +129,6 @@ Peer quire_peer() {
   return {.name = "quire",
           .settings = "defaults",
           .many_processes = true,
-          .is_named_by_targets = true,
           .open = [](const Opening& opening) -> std::unique_ptr<Store> {
             return std::make_unique<QuireStore>(opening);
           }};

@@ -9,5 +9,9 @@ Peer quire_peer();
 Peer lmdb_peer();
 Peer lmdb_writemap_peer();
 Peer leveldb_peer();
+Peer rocksdb_peer();
+Peer wiredtiger_peer();
+Peer sqlite_peer();
+Peer berkeleydb_peer();
 
 }  // namespace compare

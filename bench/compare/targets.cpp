@@ -41,9 +41,13 @@ constexpr Target kTargets[] = {
     {"range-100/16+100/10M", Relation::faster, 1.5, "lmdb"},
     {"scan-back/16+100/1M", Relation::faster, 1.4, "lmdb"},
     {"scan-back/16+100/10M", Relation::faster, 1.4, "lmdb"},
+    {"readers-2/16+100/1M", Relation::faster, 1.9, "quire", "readers-1/16+100/1M"},
+    {"readers-1-and-writer/16+100/1M", Relation::at_most, 1.1, "quire", "readers-1/16+100/1M"},
     {"put-durable/16+100/1M:p50", Relation::at_most, 1.15, "msync"},
     {"put-durable/16+100/1M", Relation::faster, 3.0, "lmdb"},
     {"put-durable/16+100/1M", Relation::faster, 1.0, "wiredtiger"},
+    {"committers-8-threads/16+100/1M", Relation::faster, 1.2, "leveldb"},
+    {"committers-8-processes/16+100/1M", Relation::faster, 1.2, "berkeleydb"},
     {"put-1000-durable/16+100/1M", Relation::faster, 10.0, "lmdb"},
     {"put-1000-durable/16+100/1M", Relation::faster, 1.0, "leveldb"},
     {"put-relaxed/16+100/1M", Relation::faster, 1.8, "lmdb-writemap"},
@@ -61,6 +65,14 @@ constexpr Target kTargets[] = {
     {"load-random/16+100/10M:size", Relation::at_most, 0.4, "lmdb"},
     {"load-sorted/16+100/1M:size", Relation::at_most, 1.0, "lmdb"},
     {"load-sorted/16+100/10M:size", Relation::at_most, 1.0, "lmdb"},
+    {"churn/16+100/1M:size", Relation::at_most, 1.3, "quire", "load-random/16+100/1M:size"},
+    {"device-put-durable/16+100/1M", Relation::below, 9000},
+    {"device-put-1000-durable/16+100/1M", Relation::below, 600},
+    {"put-large/16+1Mi/128", Relation::faster, 0.8, "memcpy"},
+    {"get-large/16+1Mi/128", Relation::faster, 0.95, "memcpy"},
+    {"open-close/16+100/10M", Relation::below, 1e6},
+    {"snapshot/16+100/1M", Relation::below, 25},
+    {"recover/16+100/1M", Relation::below, 1e9 / 300'000},
 };
 
 std::string fixed(double value) {

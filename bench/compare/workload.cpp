@@ -30,6 +30,10 @@ std::vector<Workload> all_workloads() {
   add_reads(workloads);
   add_scans(workloads);
   add_writes(workloads);
+  add_processes(workloads);
+  add_large(workloads);
+  add_openings(workloads);
+  add_space(workloads);
   return workloads;
 }
 

@@ -36,6 +36,7 @@ class Turn {
       : fixture_(fixture), keys_(keys), repetition_(repetition), time_(time) {}
 
   Fixture& fixture() noexcept { return fixture_; }
+  const Peer& peer() const noexcept { return fixture_.peer(); }
   const Dataset& dataset() const noexcept { return fixture_.dataset(); }
   Session& session(Durability durability = Durability::full) {
     return fixture_.session(durability);
@@ -80,6 +81,10 @@ void add_reads(std::vector<Workload>& workloads);
 void add_scans(std::vector<Workload>& workloads);
 void add_writes(std::vector<Workload>& workloads);
 void add_loads(std::vector<Workload>& workloads);
+void add_large(std::vector<Workload>& workloads);
+void add_openings(std::vector<Workload>& workloads);
+void add_space(std::vector<Workload>& workloads);
+void add_processes(std::vector<Workload>& workloads);
 
 // Calls `body`, which says how many operations it has done, until the time is over.
 // Returns nanoseconds for each.

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "compare/changes.h"
 #include "compare/workload.h"
 
 namespace compare {
@@ -22,29 +23,6 @@ void report_latencies(Turn& turn, std::vector<double>& nanoseconds) {
   turn.report(at(0.5), Unit::nanoseconds, "p50");
   turn.report(at(0.99), Unit::nanoseconds, "p99");
 }
-
-// Entries with random keys of those that are there.
-class Overwrites {
- public:
-  Overwrites(Turn& turn, std::size_t batch)
-      : dataset_(turn.dataset()),
-        keys_(turn.keys(Choice::present)),
-        random_(turn.random()),
-        entries_(batch) {}
-  std::span<const Entry> next() {
-    const auto keys = keys_.next(entries_.size());
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      entries_[i] = {keys[i], dataset_.value(random_.next())};
-    }
-    return std::span(entries_).first(keys.size());
-  }
-
- private:
-  const Dataset& dataset_;
-  KeyList& keys_;
-  Random random_;
-  std::vector<Entry> entries_;
-};
 
 std::function<void(Turn&)> put(Durability durability, std::size_t batch) {
   return [=](Turn& turn) {
@@ -117,32 +95,6 @@ void one_page_msync(Turn& turn) {
   }));
   report_latencies(turn, latencies);
 }
-
-// Transactions over all entries in turns, which are in random order.
-class Batches {
- public:
-  Batches(const Dataset& dataset, std::size_t batch)
-      : dataset_(dataset), keys_(batch), entries_(batch), buffers_(batch) {}
-
-  std::span<const Entry> from(std::uint64_t number) {
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      const std::uint64_t one = (number + i) % dataset_.entry_count();
-      keys_[i] = dataset_.key(one, buffers_[i]);
-      entries_[i] = {keys_[i], dataset_.value(one)};
-    }
-    return entries_;
-  }
-  std::span<const Bytes> keys_from(std::uint64_t number) {
-    from(number);
-    return keys_;
-  }
-
- private:
-  const Dataset& dataset_;
-  std::vector<Bytes> keys_;
-  std::vector<Entry> entries_;
-  std::vector<KeyBuffer> buffers_;
-};
 
 // Erases half of the entries, puts them back while nobody measures, and so on.
 std::function<void(Turn&)> erase(Durability durability, std::size_t batch) {
