@@ -62,6 +62,7 @@ std::vector<Chapter> chapters() {
        true,
        {},
        all_of({{"load-sorted", "load-random"}, kReads, kWrites, kTogether, kAmounts})},
+      {random, 100, 0, false, true, {"quire"}, {"allocate-run"}},
       {random, 100, 1, true, true, kNamedPeers, {"put-relaxed", "put-1000-relaxed"}},
       {integer, 100, 1, false, true, kNamedPeers, kShapes},
       {url, 100, 1, false, true, kNamedPeers, kShapes},

@@ -72,6 +72,7 @@ constexpr Target kTargets[] = {
     {"get-large/16+1Mi/128", Relation::faster, 0.95, "memcpy"},
     {"open-close/16+100/10M", Relation::below, 1e6},
     {"snapshot/16+100/1M", Relation::below, 25},
+    {"allocate-run/16+100/4", Relation::below, 20e3},
     {"recover/16+100/1M", Relation::below, 1e9 / 300'000},
 };
 

@@ -34,6 +34,7 @@ std::vector<Workload> all_workloads() {
   add_large(workloads);
   add_openings(workloads);
   add_space(workloads);
+  add_parts(workloads);
   return workloads;
 }
 

@@ -83,6 +83,7 @@ void add_writes(std::vector<Workload>& workloads);
 void add_loads(std::vector<Workload>& workloads);
 void add_large(std::vector<Workload>& workloads);
 void add_openings(std::vector<Workload>& workloads);
+void add_parts(std::vector<Workload>& workloads);
 void add_space(std::vector<Workload>& workloads);
 void add_processes(std::vector<Workload>& workloads);
 

@@ -1,0 +1,4 @@
+// bench-micro: parts of quire, each by itself.
+#include <benchmark/benchmark.h>
+
+BENCHMARK_MAIN();
