@@ -103,6 +103,8 @@ void Fixture::open(Durability durability) {
 Store& Fixture::store(Durability durability) {
   if (!is_filled_) load(Order::random);
   open(durability);
+  if (!is_warm_) session_->scan(Direction::forward, dataset_.entry_count());
+  is_warm_ = true;
   return *store_;
 }
 
@@ -112,6 +114,7 @@ Session& Fixture::session(Durability durability) {
 }
 
 void Fixture::close() noexcept {
+  is_warm_ = false;
   session_.reset();
   store_.reset();
 }

@@ -45,7 +45,7 @@ class Fixture {
   const std::filesystem::path& directory() const noexcept { return scratch_.directory(); }
   Opening opening(Durability durability) const;
 
-  // Open and filled.
+  // Open and filled, and read through once since, so that caches and page tables are warm.
   Store& store(Durability durability);
   Session& session(Durability durability);
   void close() noexcept;
@@ -68,6 +68,7 @@ class Fixture {
   const Dataset& dataset_;
   Scratch scratch_;
   bool is_filled_ = false;
+  bool is_warm_ = false;
   std::optional<Durability> durability_;  // that it is open for
   std::unique_ptr<Store> store_;
   std::unique_ptr<Session> session_;  // ends before the store

@@ -38,8 +38,9 @@ void recover(Turn& turn) {
   turn.fixture().store(Durability::relaxed).settle();
   const std::uint64_t count = std::min(kRecordsToReplay, turn.dataset().entry_count());
   run_jobs(turn, {{.action = Action::die, .durability = Durability::relaxed, .put_count = count}});
+  const Opening opening = turn.fixture().opening(Durability::relaxed);
   const auto start = Clock::now();
-  turn.session(Durability::relaxed);
+  const auto store = turn.peer().open(opening);
   const std::chrono::duration<double, std::nano> took = Clock::now() - start;
   turn.report(took.count() / static_cast<double>(count));
   come_to_rest(turn.fixture().directory());

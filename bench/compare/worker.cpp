@@ -115,9 +115,8 @@ void get_until_stopped(Session& session, const Dataset& dataset, const MappedBoa
                        std::size_t slot) {
   KeyList keys = choose_keys(dataset, Choice::present,
                              std::min<std::uint64_t>(kKeyCount, dataset.entry_count()), slot);
-  for (std::size_t i = 0; i < kKeyCount / 10; i += kKeysAtATime) {
-    session.get(keys.next(kKeysAtATime), Scope::all);
-  }
+  session.scan(Direction::forward, dataset.entry_count());  // warms caches and page tables
+  session.get(keys.next(kKeysAtATime), Scope::all);
   wait_for_go(board);
   while (board->stop == 0) {
     const auto some = keys.next(kKeysAtATime);
