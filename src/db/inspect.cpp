@@ -116,20 +116,29 @@ std::vector<ReaderInfo> infos_of(txn::Store& store) {
   return readers;
 }
 
+// Looks at the store, or at a state that is pinned for as long, whose file may be guarded as well.
+template <typename Look>
+auto of_what_is_read(const Database& database, Look look) {
+  const db::Opened& opened = detail::Access::handle(database).opened;
+  if (opened.store) {
+    return detail::readable(opened.store.get(), [&] { return look(*opened.store); });
+  }
+  txn::PinnedState pinned = opened.viewer->pin();
+  const auto kept = std::pair(pinned.recovered, pinned.onlooker);
+  const txn::File& file = pinned.file();
+  return detail::readable(&file, [&] { return look(std::move(pinned)); });
+}
+
 }  // namespace
 
 Statistics stat(const Database& database) {
-  const db::Opened& opened = detail::Access::handle(database).opened;
-  return detail::readable(opened.store.get(), [&] {
-    return opened.store ? statistics_of(*opened.store) : statistics_of(opened.viewer->pin());
+  return of_what_is_read(database, [](auto&& source) {
+    return statistics_of(std::forward<decltype(source)>(source));
   });
 }
 
 std::vector<ReaderInfo> readers(const Database& database) {
-  const db::Opened& opened = detail::Access::handle(database).opened;
-  return detail::readable(opened.store.get(), [&] {
-    return opened.store ? infos_of(*opened.store) : infos_of(opened.viewer->pin());
-  });
+  return of_what_is_read(database, [](auto&& source) { return infos_of(source); });
 }
 
 const char* version() noexcept { return QUIRE_VERSION; }

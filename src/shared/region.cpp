@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/test_points.h"
 #include "shared/boot.h"
+#include "shared/region_view.h"
 #include "storage/byte_lock.h"
 
 namespace quire::shared {
@@ -26,7 +27,6 @@ using storage::unlock_byte;
 // to the data file: then it may be somebody who was stopped between one lock and the other. Not
 // ready is what newcomers also see when they meet each other after the death of one that was alone.
 constexpr int kMixedSightingsMax = 40;
-constexpr int kPassingSightingsMax = 400;
 
 void pause_randomly() {
   static thread_local std::minstd_rand random{std::random_device{}()};

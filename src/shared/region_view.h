@@ -11,6 +11,9 @@
 
 namespace quire::shared {
 
+// A picture that is seen so often, a millisecond apart, is no passing state.
+inline constexpr int kPassingSightingsMax = 400;
+
 // Threads: any.
 class RegionView {
  public:

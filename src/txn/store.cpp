@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "base/test_points.h"
+#include "shared/process.h"
 #include "shared/states.h"
 #include "txn/checkpoint.h"
 #include "txn/recovery.h"
@@ -164,10 +165,7 @@ void Store::require_in_place() const {
 }
 
 void Store::require_in_place_now_and_then() {
-  timespec now = {};
-  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-  const std::int64_t tick = now.tv_sec * kNanosPerSecond + now.tv_nsec;
+  const std::uint64_t tick = shared::coarse_nanos();
   if (looked_in_tick_.load(std::memory_order_relaxed) == tick) return;
   require_in_place();
   looked_in_tick_.store(tick, std::memory_order_relaxed);

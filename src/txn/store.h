@@ -102,7 +102,7 @@ class Store final : public File {
   shared::ByteMutex flush_lock_{region_, shared::kFlushByte};
   pages::Allocator allocator_;
   Recovered recovered_;
-  std::atomic<std::int64_t> looked_in_tick_{0};  // when the files were last seen in their places
+  std::atomic<std::uint64_t> looked_in_tick_{0};  // when the files were last seen in their places
 };
 
 // Raises a word that only grows (rule 10).

@@ -11,9 +11,8 @@
 namespace quire::txn {
 namespace {
 
-// A picture that lasts this long is no passing state.
-constexpr int kSightingsMax = 400;
 constexpr std::chrono::milliseconds kPause{1};
+constexpr int kChangingMax = 60'000;  // pauses; longer than most recoveries take
 
 }  // namespace
 
@@ -29,15 +28,22 @@ Viewer::Viewer(const std::filesystem::path& path, const Options& options)
 
 PinnedState Viewer::pin() {
   const std::lock_guard lock(mutex_);
+  int changing = 0;
   for (int sightings = 0;; std::this_thread::sleep_for(kPause)) {
     const shared::Attached attached = shared::attached_to(data_);
-    if (attached == shared::Attached::changing) continue;
+    if (attached == shared::Attached::changing) {
+      if (++changing < kChangingMax) continue;
+      throw Error(Errc::busy, name_ +
+                                  ": another process has been recovering or closing it for more "
+                                  "than a minute; wait for it, or end it if it stands still");
+    }
+    changing = 0;
     try {
       auto pinned = attached == shared::Attached::nobody ? pin_recovered() : pin_onlooker();
       if (pinned) return std::move(*pinned);
-      if (++sightings < kSightingsMax) continue;
+      if (++sightings < shared::kPassingSightingsMax) continue;
     } catch (const Error& error) {
-      if (error.code() != Errc::busy || ++sightings >= kSightingsMax) throw;
+      if (error.code() != Errc::busy || ++sightings >= shared::kPassingSightingsMax) throw;
       continue;
     }
     throw Error(Errc::busy, name_ + ": changes hands faster than it can be looked at; try again");

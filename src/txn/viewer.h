@@ -50,7 +50,8 @@ class Viewer {
   const Facts& facts() const noexcept { return facts_; }
   const storage::DataFile& data() const noexcept { return data_; }
 
-  // The newest state that there is. Throws Errc::busy (a file was replaced), corrupt, no_space,
+  // The newest state that there is. Throws Errc::busy (a file was replaced, or somebody has been
+  // recovering or closing for more than a minute), corrupt, no_space,
   // wrong_version, unsupported_filesystem, io. Cost: some system calls; after a change by others
   // that have left, a recovery.
   PinnedState pin();

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,7 +33,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kHangSeconds{120};
 constexpr std::chrono::milliseconds kTick{2};
 constexpr std::uint64_t kManyCommits = 500;
-constexpr std::uint64_t kExtraTimes = 2;  // how much longer to go on for points where nobody died
+constexpr std::uint64_t kSeasonKinds = 3;  // one of them parks
+constexpr std::uint64_t kExtraTimes = 2;   // how much longer to go on for points where nobody died
 
 struct StormOptions {
   std::uint64_t kills = 10'000;
@@ -45,6 +48,7 @@ struct StormOptions {
 
 struct Child {
   Orders orders;
+  bool is_slow_reader;
   Clock::time_point started;
 };
 
@@ -62,6 +66,7 @@ class Storm {
   }
 
   int run() {
+    std::cout << "seed " << options_.seed << std::endl;
     while (!is_over()) run_season();
     const std::vector<std::string> spared = spared_points();
     if (!has_failed() && options_.seconds == 0 && !spared.empty()) {
@@ -88,8 +93,11 @@ class Storm {
     const test::ScratchDirectory directory;
     file_ = directory.file("db");
     ledger_ = std::make_unique<Shared<Ledger>>();
+    begin_alone("nobody can make the first state: a hang");
     prepare(**ledger_, file_);
+    end_alone();
     has_slow_reader_ = false;
+    is_parking_season_ = season_count_++ % kSeasonKinds == 1;
     const std::uint64_t season_ends = killed_ + options_.season_kills;
     while (!is_over() && killed_ < season_ends && !(*ledger_)->is_nearly_full()) {
       fill_ranks();
@@ -111,9 +119,8 @@ class Storm {
     Orders orders;
     orders.work_count = role == Role::checker ? 1 : random_.one_in(8) ? 30 : random_.between(1, 8);
     orders.is_read_only = role == Role::reader && random_.one_in(3);
-    orders.fate = role == Role::reader && !std::exchange(has_slow_reader_, true)
-                      ? slow_reader()
-                      : choose_fate(role);
+    const bool is_slow_reader = role == Role::reader && !std::exchange(has_slow_reader_, true);
+    orders.fate = is_slow_reader ? slow_reader() : choose_fate(role);
     const pid_t pid = ::fork();
     if (pid == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -122,12 +129,12 @@ class Storm {
       ::sigprocmask(SIG_SETMASK, &nothing, nullptr);
       work(*world_, **ledger_, file_, orders);
     }
-    children_[pid] = {orders, Clock::now()};
+    children_[pid] = {orders, is_slow_reader, Clock::now()};
     ++started_[static_cast<std::size_t>(role)];
   }
 
-  // Once in a season: while it stands still, more pages are freed than there are places to note
-  // them.
+  // Once in a season, or always: while it stands still, more pages are freed than there are places
+  // to note them.
   Fate slow_reader() {
     Fate fate;
     fate.ends_at = "snapshot: registered";
@@ -160,16 +167,22 @@ class Storm {
     return fate;
   }
 
+  static bool is_about_parking(const Point& point) {
+    return std::string_view{point.name.data()}.starts_with("park:");
+  }
+
   // One of the crash points that this role has reached: mostly any, else one of those where the
   // fewest have died, so that all get their share. Null: none is known.
   const Point* choose_point(Role role) {
     const std::uint64_t known = std::min<std::uint64_t>(world_->point_count.load(), kPointsMax);
     const std::uint64_t fewest_wanted = random_.one_in(4) ? 1 : 0;
+    const bool wants_parking = is_parking_season_ && random_.one_in(2);
     std::uint64_t fewest = ~std::uint64_t{0};
     std::vector<const Point*> choice;
     for (std::uint64_t index = 0; index < known; ++index) {
       const Point& point = world_->points[index];
       if (point.reached[static_cast<std::size_t>(role)].load() == 0) continue;
+      if (wants_parking && role == Role::writer && !is_about_parking(point)) continue;
       const std::uint64_t kills = point.kills.load() * fewest_wanted;
       if (kills < fewest) choice.clear();
       fewest = std::min(fewest, kills);
@@ -197,6 +210,10 @@ class Storm {
   }
 
   void note_end(pid_t pid, int status) {
+    const auto ended = children_.find(pid);
+    if (is_parking_season_ && ended != children_.end() && ended->second.is_slow_reader) {
+      has_slow_reader_ = false;
+    }
     children_.erase(pid);
     stopped_.erase(pid);
     auto mine = static_cast<std::uint32_t>(pid);
@@ -312,12 +329,31 @@ class Storm {
   }
 
   void judge_end() {
+    begin_alone("nobody can judge the season's end: a hang");
     try {
       judge(*world_, **ledger_, file_);
     } catch (const std::exception& error) {
       world_->fail(error.what());
     }
+    end_alone();
   }
+
+  // What this process does itself nobody watches but its alarm.
+  static void begin_alone(const char* failure) {
+    static const char* said = nullptr;
+    said = failure;
+    struct sigaction action = {};
+    action.sa_handler = [](int) {
+      constexpr char kFailed[] = "FAILED: ";
+      [[maybe_unused]] ssize_t written = ::write(STDOUT_FILENO, kFailed, sizeof kFailed - 1);
+      written = ::write(STDOUT_FILENO, said, std::strlen(said));
+      written = ::write(STDOUT_FILENO, "\n", 1);
+      ::_exit(1);
+    };
+    ::sigaction(SIGALRM, &action, nullptr);
+    ::alarm(static_cast<unsigned>(kHangSeconds.count()));
+  }
+  static void end_alone() { ::alarm(0); }
 
   // Crash points in the sources at which nobody was killed yet.
   std::vector<std::string> spared_points() const {
@@ -356,10 +392,7 @@ class Storm {
               << world_->commits.load() << " commits, " << world_->snapshots.load()
               << " snapshots, " << world_->checks.load() << " checks of the whole file\n";
     for (const std::string& name : spared) std::cout << "nobody was killed at \"" << name << "\"\n";
-    if (has_failed()) {
-      std::cout << "FAILED: " << world_->failure.data() << "\n  seed " << options_.seed
-                << std::endl;
-    }
+    if (has_failed()) std::cout << "FAILED: " << world_->failure.data() << std::endl;
   }
 
   StormOptions options_;
@@ -373,6 +406,8 @@ class Storm {
   std::map<pid_t, Clock::time_point> stopped_;  // until when
   std::array<std::uint64_t, kRoleCount> started_{};
   bool has_slow_reader_ = false;
+  bool is_parking_season_ = false;  // a reader stands still all the time
+  std::uint64_t season_count_ = 0;
   std::uint64_t killed_ = 0;
   std::uint64_t stops_ = 0;
 };
