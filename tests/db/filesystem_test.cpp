@@ -194,6 +194,9 @@ TEST_F(Filesystems, ThatAreReadOnlyAreRefusedForWriting) {
     EXPECT_EQ(errc_of([&] { Database{at / "db"}; }), Errc::io);
     EXPECT_NE(text.find("ead-only"), std::string::npos) << text;
     EXPECT_EQ(errc_of([&] { Database{at / "new"}; }), Errc::io);
+    const Database db{at / "db", {.read_only = true}};
+    EXPECT_EQ(db.get("a"), "1");
+    expect_sound(db);
   });
 }
 
@@ -205,6 +208,7 @@ TEST_F(Filesystems, InLayersAreCopiedUpBeforeAnythingIsMapped) {
     for (const char* name : {"lower", "upper", "work", "merged"}) {
       std::filesystem::create_directory(root / "memory" / name);
     }
+    std::filesystem::permissions(directory_.path(), std::filesystem::perms{0755});
     const std::string memory = (root / "memory").string();
     const std::filesystem::path merged = root / "memory" / "merged";
     {
@@ -230,6 +234,13 @@ TEST_F(Filesystems, InLayersAreCopiedUpBeforeAnythingIsMapped) {
       reader.send(1);
       EXPECT_EQ(reader.wait(), 0);
       expect_sound(db);
+      Child may_only_read{[&](Link&) {
+        ASSERT_EQ(::setuid(65534), 0);
+        const std::string text = text_of([&] { Database{merged / "db", {.read_only = true}}; });
+        EXPECT_NE(text.find("on overlayfs a process that may only read"), std::string::npos)
+            << text;
+      }};
+      EXPECT_EQ(may_only_read.wait(), 0);
     }
     EXPECT_EQ(Database{merged / "db"}.get("a"), "merged");
     EXPECT_EQ(Database{root / "memory" / "lower" / "db"}.get("a"), "lower");
