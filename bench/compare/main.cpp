@@ -97,7 +97,10 @@ bool measure(const Arguments& arguments, Results& results) {
                      .time = std::chrono::milliseconds(arguments.quick ? 100 : 300),
                      .disk = disk.directory(),
                      .memory = memory.directory(),
-                     .keep = arguments.keep};
+                     .keep = arguments.keep,
+                     .after_step = [&] {
+                       if (!arguments.csv.empty()) results.write(arguments.csv);
+                     }};
   if (arguments.milliseconds != 0) options.time = std::chrono::milliseconds(arguments.milliseconds);
   results.note(machine());
   for (const Peer& peer : options.peers) results.note(peer.name + ": " + peer.settings);
@@ -117,7 +120,6 @@ int compare_all(const Arguments& arguments) {
     if (!arguments.csv.empty() && std::filesystem::exists(arguments.csv))
       results.read(arguments.csv);
     is_complete = measure(arguments, results);
-    if (!arguments.csv.empty()) results.write(arguments.csv);
   }
   results.print_table(std::cout);
   std::cout << '\n';

@@ -43,8 +43,9 @@ const Names kAmounts = {"recover", "device-put-durable", "device-put-1000-durabl
 const Names kShapes = {"get-hit", "get-miss", "scan"};
 const Names kSizes = {"load-random", "get-hit", "scan"};
 const Names kLarge = {"get-large", "put-large"};
-const Names kMuch = {"load-sorted", "load-random", "get-hit",   "get-miss",   "get-many-32",
-                     "scan",        "scan-back",   "range-100", "open-close", "put-relaxed"};
+const Names kMuch = {"load-batches", "load-sorted", "load-random", "get-hit",
+                     "get-miss",     "get-many-32", "scan",        "scan-back",
+                     "range-100",    "open-close",  "put-relaxed"};
 
 Names all_of(std::initializer_list<Names> lists) {
   Names all;
@@ -61,7 +62,8 @@ std::vector<Chapter> chapters() {
        false,
        true,
        {},
-       all_of({{"load-sorted", "load-random"}, kReads, kWrites, kTogether, kAmounts})},
+       all_of(
+           {{"load-batches", "load-sorted", "load-random"}, kReads, kWrites, kTogether, kAmounts})},
       {random, 100, 0, false, true, {"quire"}, {"allocate-run"}},
       {random, 100, 1, true, true, kNamedPeers, {"put-relaxed", "put-1000-relaxed"}},
       {integer, 100, 1, false, true, kNamedPeers, kShapes},

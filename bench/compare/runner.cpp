@@ -54,6 +54,7 @@ class Runner {
         label_ = step.data_label();
       }
       run(step);
+      options_.after_step();
     }
     return is_complete_;
   }
@@ -86,6 +87,8 @@ class Runner {
 
   static bool takes_part(const Peer& peer, const Step& step, const Workload& workload) {
     if (workload.many_processes && !peer.many_processes) return false;
+    const auto& cannot = peer.cannot;
+    if (std::find(cannot.begin(), cannot.end(), step.workload) != cannot.end()) return false;
     const auto& names = step.peers;
     if (!names.empty() && std::find(names.begin(), names.end(), peer.name) == names.end()) {
       return false;

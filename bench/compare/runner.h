@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct RunOptions {
   std::filesystem::path disk;           // where stores are made
   std::filesystem::path memory;         // a file system in memory
   bool keep = false;                    // what was filled for the next run
+  std::function<void()> after_step = [] {};
 };
 
 // Says on stderr what it is doing. A peer that fails at a workload is left out of it, and said so;

@@ -27,6 +27,9 @@ const std::vector<Peer>& all_peers() {
 #ifdef COMPARE_BERKELEYDB
       berkeleydb_peer(),
 #endif
+#ifdef COMPARE_TKRZW
+      tkrzw_peer(),
+#endif
   };
   return peers;
 }

@@ -104,9 +104,10 @@ struct Opening {
 
 struct Peer {
   std::string name;
-  std::string settings;             // version and options, for the output
-  bool many_processes = false;      // may open one store at once
-  bool only_writes_differ = false;  // from those of the peer before it
+  std::string settings;                  // version and options, for the output
+  bool many_processes = false;           // may open one store at once
+  bool only_writes_differ = false;       // from those of the peer before it
+  std::vector<std::string> cannot = {};  // workloads that are nothing for it
   std::unique_ptr<Store> (*open)(const Opening& opening) = nullptr;
 };
 

@@ -13,5 +13,6 @@ Peer rocksdb_peer();
 Peer wiredtiger_peer();
 Peer sqlite_peer();
 Peer berkeleydb_peer();
+Peer tkrzw_peer();
 
 }  // namespace compare

@@ -62,6 +62,8 @@ constexpr Target kTargets[] = {
     {"load-sorted/16+100/1M", Relation::faster, 2.0, "lmdb"},
     {"load-sorted/16+100/10M", Relation::faster, 2.0, "lmdb"},
     {"load-random/16+100/1M:size", Relation::at_most, 0.88, "lmdb"},
+    {"load-batches/16+100/10M", Relation::faster, 3.0, "lmdb"},
+    {"load-batches/16+100/10M:size", Relation::at_most, 0.4, "lmdb"},
     {"load-random/16+100/10M:size", Relation::at_most, 0.4, "lmdb"},
     {"load-sorted/16+100/1M:size", Relation::at_most, 1.0, "lmdb"},
     {"load-sorted/16+100/10M:size", Relation::at_most, 1.0, "lmdb"},
