@@ -19,6 +19,9 @@ class Handle;
 class SnapshotState;
 class TransactionState;
 struct Access;
+struct EndSnapshot {
+  QUIRE_API void operator()(SnapshotState* state) const noexcept;
+};
 }  // namespace detail
 
 // The database as it was at one commit, for as long as this object lives, whatever is committed
@@ -26,7 +29,8 @@ struct Access;
 // file grow.
 //
 // Threads: may move between threads and be read by several at once.
-// Cost: begin and end take no lock and no system call (but the first of a thread claims a slot).
+// Cost: begin and end take no lock, no memory and no system call (but the first of a thread claims
+// a slot, and so does each one beyond the first that the thread has open).
 class QUIRE_API Snapshot {
  public:
   Snapshot(Snapshot&& other) noexcept;
@@ -48,8 +52,9 @@ class QUIRE_API Snapshot {
 
  private:
   friend struct detail::Access;
-  explicit Snapshot(std::unique_ptr<detail::SnapshotState> state) noexcept;
-  std::unique_ptr<detail::SnapshotState> state_;
+  using State = std::unique_ptr<detail::SnapshotState, detail::EndSnapshot>;
+  explicit Snapshot(State state) noexcept;
+  State state_;
 };
 
 // The one running write transaction, among all processes. Rolls back unless committed.

@@ -51,8 +51,7 @@ Database::~Database() = default;
 Snapshot Database::snapshot() const {
   const detail::Handle& handle = require(handle_);
   return detail::readable(handle.opened.store.get(), [&] {
-    return detail::Access::make(
-        std::make_unique<detail::SnapshotState>(handle.opened, handle.options.verify));
+    return detail::Access::make(detail::begin_snapshot(handle.opened, handle.options.verify));
   });
 }
 

@@ -25,16 +25,23 @@ class Handle {
   Options options;
 };
 
+// Behind a Snapshot. When it ends its thread keeps the object, slot and all, for the next one of
+// the same store.
 class SnapshotState {
  public:
   SnapshotState(const db::Opened& opened, Verify verify)
       : kept(opened),
+        of(opened.store),
         snapshot(opened.store ? txn::Snapshot(*opened.store, verify)
                               : txn::Snapshot(opened.viewer->pin(), verify)) {}
 
-  db::Opened kept;
+  db::Opened kept;  // of none while it rests
+  const std::weak_ptr<txn::Store> of;
   txn::Snapshot snapshot;
 };
+
+using SnapshotPtr = std::unique_ptr<SnapshotState, EndSnapshot>;
+SnapshotPtr begin_snapshot(const db::Opened& opened, Verify verify);
 
 // Behind a Transaction. Known to its thread, which rolls it back when it ends.
 class TransactionState {
@@ -133,7 +140,7 @@ struct CursorAccess {
 };
 
 struct Access {
-  static Snapshot make(std::unique_ptr<SnapshotState> state) { return Snapshot(std::move(state)); }
+  static Snapshot make(SnapshotPtr state) { return Snapshot(std::move(state)); }
   static Transaction make(std::unique_ptr<TransactionState> state) {
     return Transaction(std::move(state));
   }

@@ -22,8 +22,8 @@ struct ThreadTransactions {
 };
 thread_local ThreadTransactions thread_transactions;
 
-template <typename State>
-State& require(const std::unique_ptr<State>& state) {
+template <typename State, typename End>
+State& require(const std::unique_ptr<State, End>& state) {
   if (!state) throw Error(Errc::misuse, "used after it was moved from");
   return *state;
 }
@@ -63,8 +63,7 @@ void detail::TransactionState::forget_if_ended() noexcept {
   if (!transaction.is_active()) std::erase(thread_transactions.active, &transaction);
 }
 
-Snapshot::Snapshot(std::unique_ptr<detail::SnapshotState> state) noexcept
-    : state_(std::move(state)) {}
+Snapshot::Snapshot(State state) noexcept : state_(std::move(state)) {}
 Snapshot::Snapshot(Snapshot&& other) noexcept = default;
 Snapshot& Snapshot::operator=(Snapshot&& other) noexcept = default;
 Snapshot::~Snapshot() = default;

@@ -151,7 +151,8 @@ std::uint64_t count_in(const AnyRegion& region, IsAlive is_alive) {
 
 }  // namespace
 
-Readers::Readers(Region& region) : region_(region) {
+Readers::Readers(Region& region)
+    : region_(region), control_(region.control()), slots_(&region.reader(0)) {
   for (process_ = 0; process_ < kProcessSlotsMax; ++process_) {
     if (storage::try_lock_byte(region_.lock_descriptor(), kProcessByte + process_,
                                storage::LockMode::exclusive)) {
@@ -199,16 +200,20 @@ void Readers::introduce() {
 
 std::uint32_t Readers::enter(TxnId* txn) {
   const std::uint32_t slot = claim();
-  ReaderSlot& reader = region_.reader(slot);
-  reader.thread.store(thread_id(), std::memory_order_relaxed);
-  reader.since_seconds.store(now_seconds(), std::memory_order_relaxed);
-  *txn = move_on(slot);
+  *txn = enter_again(slot);
   return slot;
 }
 
+TxnId Readers::enter_again(std::uint32_t slot) noexcept {
+  ReaderSlot& reader = slots_[slot];
+  reader.thread.store(thread_id(), std::memory_order_relaxed);
+  reader.since_seconds.store(now_seconds(), std::memory_order_relaxed);
+  return move_on(slot);
+}
+
 TxnId Readers::move_on(std::uint32_t slot) noexcept {
-  const auto& published = region_.control().published;
-  ReaderSlot& reader = region_.reader(slot);
+  const auto& published = control_.published;
+  ReaderSlot& reader = slots_[slot];
   std::uint64_t pinned = published.load(std::memory_order_acquire);
   for (;;) {
     if (sabotaged("reader_fence_removed")) {
@@ -228,10 +233,15 @@ TxnId Readers::move_on(std::uint32_t slot) noexcept {
   }
 }
 
+void Readers::rest(std::uint32_t slot) noexcept {
+  if (abandoned_) return;
+  slots_[slot].txn.store(0, std::memory_order_release);
+  crash_point("reader: slot left");
+}
+
 void Readers::leave(std::uint32_t slot) noexcept {
   if (abandoned_) return;
-  region_.reader(slot).txn.store(0, std::memory_order_release);
-  crash_point("reader: slot left");
+  rest(slot);
   const std::lock_guard lock(mutex_);
   idle_.push_back(slot);
 }

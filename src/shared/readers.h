@@ -49,6 +49,11 @@ class Readers {
 
   void leave(std::uint32_t slot) noexcept;
 
+  // Ends a registration and leaves the slot with its owner, who may register in it anew, from
+  // whatever thread, or `leave` it.
+  void rest(std::uint32_t slot) noexcept;
+  TxnId enter_again(std::uint32_t slot) noexcept;
+
   // Appends every registered transaction of every living process, and clears the slots of dead
   // ones. The caller has read `published` before (rule 1).
   void collect(std::vector<TxnId>& pins);
@@ -76,6 +81,8 @@ class Readers {
   void introduce();
 
   Region& region_;
+  Control& control_;
+  ReaderSlot* const slots_;
   std::uint32_t process_ = 0;
   bool abandoned_ = false;
   std::mutex clearing_;
