@@ -78,7 +78,7 @@ class QUIRE_API Cursor {
 
  private:
   friend struct detail::CursorAccess;
-  static constexpr std::size_t kStateBytes = 256;
+  static constexpr std::size_t kStateBytes = 328;
   alignas(8) std::byte state_[kStateBytes];
 };
 

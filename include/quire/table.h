@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace quire {
 
@@ -29,6 +30,13 @@ class QUIRE_API TableView {
   // The value, pointing into the map (no copy, whatever its size); nothing when the key is absent.
   // One descent.
   std::optional<Bytes> get(Bytes key) const;
+
+  // What `get` gives for each of `keys`, in any order, stored into `values` at the same place. The
+  // lookups wait for memory together instead of one after the other: of tables larger than the
+  // processor's caches several times as fast as `get`; from about 8 keys on, 32 and more are best.
+  // Takes no memory. Throws Errc::misuse when there are fewer values than keys; after any exception
+  // `values` holds anything.
+  void get_many(std::span<const Bytes> keys, std::span<std::optional<Bytes>> values) const;
 
   // True when the key is there. One descent.
   bool contains(Bytes key) const;

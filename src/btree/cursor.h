@@ -31,7 +31,12 @@ class Cursor {
   void next();      // requires !at_end()
   bool previous();  // from the end: to the last entry; false (and no move) at the first
 
-  // Require !at_end(). Both point into the map.
+  // Require !at_end(). All point into the map.
+  struct Entry {
+    std::string_view key;
+    std::string_view value;
+  };
+  Entry entry() const;
   std::string_view key() const;
   std::string_view value() const;
   std::optional<format::ExtentRef> value_extent() const;  // when the value lives in an extent
@@ -45,7 +50,11 @@ class Cursor {
     std::uint32_t index;
   };
   const std::byte* page(std::uint32_t level) const noexcept;
-  format::LeafEntry entry() const;
+  format::LeafEntry leaf_entry() const;
+  void enter_leaf(format::PagePtr pointer);
+  void look_ahead(Side side);
+  void prefetch_records(Side side, std::uint32_t first, std::uint32_t last) const;
+  void aim(Side side);
   void step_down(format::PagePtr pointer, std::uint32_t level, Side side);
   bool step_across(Side side);
   bool seek(std::string_view key, bool behind_equal);
@@ -55,6 +64,14 @@ class Cursor {
   std::uint32_t height_ = 0;
   bool at_end_ = true;
   Step path_[format::kTreeHeightMax] = {};
+  format::LeafView leaf_;  // path_[0].page, once it was judged
+
+  // What is loaded ahead of the steps that will read it.
+  const std::byte* ahead_ = nullptr;  // next line of the leaf that comes next
+  const std::byte* ahead_end_ = nullptr;
+  std::uint32_t ahead_step_bytes_ = 0;  // with each entry of this leaf
+  bool is_aimed_ = false;               // the leaf that comes next was looked for
+  bool is_cold_ = false;                // this leaf was not loaded ahead
 };
 
 }  // namespace quire::btree

@@ -31,11 +31,27 @@ inline void check_height(const pages::PageView& view, format::PagePtr root, std:
   }
 }
 
-// Starts loading the lines of a page that a search reads first.
-inline void prefetch(const pages::PageView& view, format::PagePtr pointer) noexcept {
+// Starts loading the lines of a page that a search reads first: header and hints of a branch,
+// header and arrays of a leaf (of as many entries as most leaves have).
+inline void prefetch(const pages::PageView& view, format::PagePtr pointer,
+                     std::uint32_t level) noexcept {
   const std::byte* page = view.at(PageId{pointer.page});
   __builtin_prefetch(page);
-  __builtin_prefetch(page + format::kHintsOffset);
+  if (level > 0) {
+    __builtin_prefetch(page + format::kHintsOffset);
+    return;
+  }
+  for (std::uint32_t line = 0; line < 3; ++line) {
+    __builtin_prefetch(page + format::kArraysOffset + line * format::kCacheLineBytes);
+  }
+}
+
+// The bytes of an entry's value, in the leaf or in its extent.
+inline std::string_view value_of(const pages::PageView& view, const format::LeafEntry& entry) {
+  if (!entry.in_extent) [[likely]]
+    return entry.value;
+  const format::ExtentRef extent = entry.extent();
+  return format::view_of(view.extent(extent), extent.size_bytes);
 }
 
 struct Path {

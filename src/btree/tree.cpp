@@ -17,12 +17,13 @@ using pages::PageView;
 
 namespace {
 
-inline std::optional<LeafEntry> find(const PageView& view, const TreeRoot& tree, Bytes key) {
+[[gnu::always_inline]] inline std::optional<LeafEntry> find(const PageView& view,
+                                                            const TreeRoot& tree, Bytes key) {
   PagePtr pointer = tree.root;
   for (std::uint32_t level = tree.height; --level > 0;) {
     const BranchView branch(view.read(pointer, level), view.page_bytes);
     pointer = branch.child(branch.search(key));
-    prefetch(view, pointer);
+    prefetch(view, pointer, level - 1);
   }
   return LeafView(view.read(pointer, 0), view.page_bytes).find(key);
 }
@@ -41,9 +42,7 @@ std::optional<Bytes> get(const PageView& view, const TreeRoot& tree, Bytes key) 
   return naming_file(view, [&]() -> std::optional<Bytes> {
     const auto entry = find(view, tree, key);
     if (!entry) return std::nullopt;
-    if (!entry->in_extent) return entry->value;
-    const format::ExtentRef extent = entry->extent();
-    return format::view_of(view.extent(extent), extent.size_bytes);
+    return value_of(view, *entry);
   });
 }
 
@@ -55,7 +54,7 @@ bool descend(const PageView& view, const TreeRoot& tree, Bytes key, Path& path) 
     const std::uint32_t index = branch.search(key);
     path.steps[level] = {pointer, index, branch.count()};
     pointer = branch.child(index);
-    prefetch(view, pointer);
+    prefetch(view, pointer, level - 1);
   }
   const LeafView leaf(view.read(pointer, 0), view.page_bytes);
   const LeafView::Position position = leaf.lower_bound(key);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "format/page.h"
@@ -23,6 +24,12 @@ using Bytes = std::string_view;
 // The value of `key`, pointing into the map (into the leaf or the extent), valid as long as the
 // pages of `tree` are kept; nothing when absent. One descent, no allocation.
 std::optional<Bytes> get(const pages::PageView& view, const format::TreeRoot& tree, Bytes key);
+
+// The same for many keys: values[i] becomes what `get` gives for keys[i]. The descents go down side
+// by side, so that what one waits for from memory is loaded while the others are searched. When it
+// throws, `values` holds anything. Requires as many values as keys.
+void get_many(const pages::PageView& view, const format::TreeRoot& tree,
+              std::span<const Bytes> keys, std::span<std::optional<Bytes>> values);
 
 // Whether the key is there; does not look at its value.
 bool contains(const pages::PageView& view, const format::TreeRoot& tree, Bytes key);

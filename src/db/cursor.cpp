@@ -36,8 +36,8 @@ Cursor::Cursor() noexcept {
 Entry Cursor::operator*() const {
   const CursorState& state = CursorAccess::state(*this);
   return detail::readable(state.file, [&] {
-    const btree::Cursor& cursor = entry_of(state).cursor;
-    return Entry{cursor.key(), cursor.value()};
+    const btree::Cursor::Entry entry = entry_of(state).cursor.entry();
+    return Entry{entry.key, entry.value};
   });
 }
 

@@ -85,6 +85,22 @@ std::optional<Bytes> TableView::get(Bytes key) const {
   });
 }
 
+void TableView::get_many(std::span<const Bytes> keys,
+                         std::span<std::optional<Bytes>> values) const {
+  const ViewState& state = TableAccess::state(*this);
+  detail::readable(state.file, [&] {
+    const Source source = source_of(state);
+    if (values.size() < keys.size()) {
+      throw Error(Errc::misuse, "get_many: room for " + std::to_string(values.size()) +
+                                    " values, but " + std::to_string(keys.size()) + " keys");
+    }
+    btree::get_many(source.view, source.tree, keys, values);
+    if (state.file != nullptr && state.file->is_guarded()) [[unlikely]] {
+      for (const auto& value : values.first(keys.size())) detail::touch(value);
+    }
+  });
+}
+
 bool TableView::contains(Bytes key) const {
   const ViewState& state = TableAccess::state(*this);
   return detail::readable(state.file, [&] {

@@ -63,6 +63,8 @@ inline std::string_view extent_bytes(const ExtentRef& extent) noexcept {
 // A leaf that is read. A small value; valid as long as the page's memory.
 class LeafView {
  public:
+  LeafView() = default;  // of no page: nothing but assigning is allowed
+
   // Judges what the header says about the page. `page` is 8-byte aligned.
   LeafView(const std::byte* page, std::uint32_t page_bytes);
 
@@ -83,6 +85,14 @@ class LeafView {
   // The entry with this key; nothing when absent.
   std::optional<LeafEntry> find(std::string_view key) const;
 
+  // The two halves of `find`: the first entry that may have this key, judged without looking at
+  // records, or count() when none can; and the entry that has it.
+  std::uint32_t candidate(std::string_view key) const noexcept;
+  std::optional<LeafEntry> find_from(std::uint32_t candidate, std::string_view key) const;
+
+  // Starts loading the record of an entry.
+  void prefetch_record(std::uint32_t index) const;
+
   // The first entry whose key is not less than `key`, or count(), and whether it has that very key.
   struct Position {
     std::uint32_t index;
@@ -92,14 +102,15 @@ class LeafView {
 
  private:
   Position search(std::string_view key) const;
+  std::uint32_t lower_bound(std::uint32_t head) const noexcept;
 
-  const std::byte* page_;
-  const std::uint32_t* heads_;
-  std::uint32_t page_bytes_;
-  std::uint32_t count_;
-  std::uint32_t prefix_bytes_;
-  std::uint32_t heap_begin_;
-  std::uint32_t heap_live_;
+  const std::byte* page_ = nullptr;
+  const std::uint32_t* heads_ = nullptr;
+  std::uint32_t page_bytes_ = 0;
+  std::uint32_t count_ = 0;
+  std::uint32_t prefix_bytes_ = 0;
+  std::uint32_t heap_begin_ = 0;
+  std::uint32_t heap_live_ = 0;
 };
 
 // Entries in order, taken from one or two leaves and one entry more: what a changed page is built
@@ -175,6 +186,12 @@ inline std::uint32_t LeafView::record_offset(std::uint32_t index) const {
   return load_le<std::uint16_t>(page_ + leaf_offset_at(count_, index));
 }
 
+inline void LeafView::prefetch_record(std::uint32_t index) const {
+  const std::byte* record = page_ + record_offset(index);
+  __builtin_prefetch(record);
+  __builtin_prefetch(record + kCacheLineBytes);
+}
+
 inline LeafEntry LeafView::entry(std::uint32_t index) const {
   const std::uint32_t offset = record_offset(index);
   if (offset < heap_begin_ || offset + kLeafRecordBytes > page_bytes_) [[unlikely]] {
@@ -197,10 +214,19 @@ inline LeafEntry LeafView::entry(std::uint32_t index) const {
   return {view_of(key, key_bytes), view_of(key + key_bytes, value_bytes), in_extent};
 }
 
+// The first head that is not less.
+inline std::uint32_t LeafView::lower_bound(std::uint32_t head) const noexcept {
+  // The heads of a leaf with so few entries are in the cache as soon as its hints would be.
+  constexpr std::uint32_t kUnhintedCountMax = 48;
+  const HeadRange range =
+      count_ > kUnhintedCountMax ? hinted_range(page_, 0, count_, head) : HeadRange{0, count_};
+  return lower_bound_head(heads_, range, count_, head);
+}
+
 // For keys that share the page's prefix; anything in range for others.
 inline LeafView::Position LeafView::search(std::string_view key) const {
   const std::uint32_t head = head_of(key.data() + prefix_bytes_, key.size() - prefix_bytes_);
-  std::uint32_t low = lower_bound_head(page_, heads_, 0, count_, head);
+  std::uint32_t low = lower_bound(head);
   if (low == count_ || heads_[low] != head) return {low, false};
   const int first_order = this->key(low).compare(key);
   if (first_order >= 0) return {low, first_order == 0};
@@ -219,11 +245,27 @@ inline LeafView::Position LeafView::search(std::string_view key) const {
   return {low, false};
 }
 
-inline std::optional<LeafEntry> LeafView::find(std::string_view key) const {
-  if (key.size() < prefix_bytes_) return std::nullopt;
+inline std::uint32_t LeafView::candidate(std::string_view key) const noexcept {
+  if (key.size() < prefix_bytes_) return count_;
+  const std::uint32_t head = head_of(key.data() + prefix_bytes_, key.size() - prefix_bytes_);
+  const std::uint32_t index = lower_bound(head);
+  return index < count_ && heads_[index] == head ? index : count_;
+}
+
+inline std::optional<LeafEntry> LeafView::find_from(std::uint32_t candidate,
+                                                    std::string_view key) const {
+  if (candidate == count_) return std::nullopt;
+  const LeafEntry first = entry(candidate);
+  if (is_equal(first.key, key)) [[likely]]
+    return first;
+  if (candidate + 1 == count_ || heads_[candidate + 1] != heads_[candidate]) return std::nullopt;
   const Position position = search(key);
   if (!position.found) return std::nullopt;
   return entry(position.index);
+}
+
+inline std::optional<LeafEntry> LeafView::find(std::string_view key) const {
+  return find_from(candidate(key), key);
 }
 
 }  // namespace quire::format

@@ -1,8 +1,10 @@
 // Reading pages: a window on the map with the facts needed to judge what is found there.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "format/page.h"
 #include "pages/verification.h"
@@ -31,10 +33,8 @@ struct PageView {
     if (pointer.page < page_count) [[likely]] {
       const std::byte* bytes = at(PageId{pointer.page});
       const auto* header = reinterpret_cast<const format::PageHeader*>(bytes);
-      const auto kind = level == 0 ? format::PageKind::leaf : format::PageKind::branch;
-      if (header->page == pointer.page &&
-          static_cast<std::uint32_t>(header->birth) == pointer.birth_low && header->kind == kind &&
-          header->level == level && (header->flags & ~format::kPageFlagsKnown) == 0) [[likely]] {
+      if (static_cast<std::uint32_t>(header->birth) == pointer.birth_low &&
+          word_of(*header) == expected_word(pointer.page, level)) [[likely]] {
         if (verification != nullptr) [[unlikely]]
           verify(pointer, bytes);
         return bytes;
@@ -55,6 +55,19 @@ struct PageView {
   [[noreturn]] void corrupt(std::uint64_t page, const char* reason) const;
 
  private:
+  // Number, kind, level and flags of a page stand in one word of its header.
+  static std::uint64_t word_of(const format::PageHeader& header) noexcept {
+    std::uint64_t word;
+    std::memcpy(&word, &header.page, sizeof word);
+    return word;
+  }
+  static std::uint64_t expected_word(std::uint32_t page, std::uint32_t level) noexcept {
+    static_assert(offsetof(format::PageHeader, kind) == offsetof(format::PageHeader, page) + 4 &&
+                  format::kPageFlagsKnown == 0 && std::endian::native == std::endian::little);
+    const auto kind = level == 0 ? format::PageKind::leaf : format::PageKind::branch;
+    return std::uint64_t{level} << 40 | static_cast<std::uint64_t>(kind) << 32 | page;
+  }
+
   void verify(format::PagePtr pointer, const std::byte* bytes) const;
   void verify(const format::ExtentRef& extent) const;
   [[noreturn]] void reject(format::PagePtr pointer, std::uint32_t level) const;

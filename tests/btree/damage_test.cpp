@@ -2,6 +2,7 @@
 #include <quire/error.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,13 @@ void read_everywhere(Sample& sample) {
   const pages::PageView& view = sample.store.view();
   tolerate([&] { get(view, sample.tree, sample.keys.next()); });
   tolerate([&] { get(view, sample.tree, grouped(sample.random.below(400))); });
+  tolerate([&] {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 20; ++i) keys.push_back(grouped(sample.random.below(400)));
+    const std::vector<Bytes> views(keys.begin(), keys.end());
+    std::vector<std::optional<Bytes>> values(views.size());
+    get_many(view, sample.tree, views, values);
+  });
   tolerate([&] {
     Cursor cursor(view, sample.tree);
     std::size_t sum = 0;

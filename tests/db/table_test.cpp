@@ -47,6 +47,28 @@ TEST_F(TableReads, AnEmptyDatabaseReadsAsEmpty) {
   EXPECT_TRUE(now.tables().empty());
 }
 
+TEST_F(TableReads, GetManyGivesEachKeyItsValue) {
+  Database db{file_};
+  const std::vector<Bytes> keys = {"b", "absent", "a", "b", ""};
+  std::vector<std::optional<Bytes>> values(keys.size());
+  const std::vector<std::optional<Bytes>> expected = {"2", {}, "1", "2", {}};
+  db.write([&](Transaction& tx) {
+    Table table = tx.table();
+    table.get_many(keys, values);
+    EXPECT_EQ(values, std::vector<std::optional<Bytes>>(keys.size()));
+    table.put("a", "1");
+    table.put("b", "2");
+    table.get_many(keys, values);
+    EXPECT_EQ(values, expected);
+  });
+  values.assign(keys.size(), {});
+  const Snapshot now = db.snapshot();
+  now.table().get_many(keys, values);
+  EXPECT_EQ(values, expected);
+  values.pop_back();
+  EXPECT_EQ(errc_of([&] { now.table().get_many(keys, values); }), Errc::misuse);
+}
+
 TEST_F(TableReads, AValuePointsIntoTheMapAndIsNotCopied) {
   Database db{file_};
   const std::string large = pattern(1 << 20, 1);

@@ -53,6 +53,16 @@ void get_each(const Database& db) {
   }
 }
 
+void get_all(const Database& db) {
+  const Snapshot now = db.snapshot();
+  std::vector<std::string> keys;
+  for (std::uint64_t i = 0; i + 1 < kEntries; ++i) keys.push_back(big_endian(i));
+  const std::vector<Bytes> asked(keys.begin(), keys.end());
+  std::vector<std::optional<Bytes>> values(keys.size());
+  now.table().get_many(asked, values);
+  for (std::uint64_t i = 0; i < keys.size(); ++i) ASSERT_EQ(values[i], pattern(150, i));
+}
+
 // Goes on as long as values are as they were put. One that has turned to zeros since it was handed
 // out is for the next call to report.
 void read_until_zeros(const Database& db) {
@@ -68,6 +78,7 @@ void read_until_zeros(const Database& db) {
 const std::vector<Call>& calls() {
   static const std::vector<Call> all = {
       {"get", [](Database& db, const auto&) { get_each(db); }},
+      {"get_many", [](Database& db, const auto&) { get_all(db); }},
       {"cursor", [](Database& db, const auto&) { read_all(db); }},
       {"backwards", [](Database& db, const auto&) { read_backwards(db); }},
       {"large value",

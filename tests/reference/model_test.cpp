@@ -205,6 +205,18 @@ class RandomRun {
       ASSERT_TRUE(*got == at->second);
     }
     EXPECT_EQ(table.contains(k), got.has_value());
+    std::vector<std::string> keys;
+    for (std::uint64_t left = random_.below(20); left > 0; --left) keys.push_back(key());
+    const std::vector<Bytes> asked(keys.begin(), keys.end());
+    std::vector<std::optional<Bytes>> values(keys.size());
+    table.get_many(asked, values);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto known = model.find(keys[i]);
+      ASSERT_EQ(values[i].has_value(), known != model.end());
+      if (values[i]) {
+        ASSERT_TRUE(*values[i] == known->second);
+      }
+    }
     expect_at(table, table.find(k), model, at);
     expect_at(table, table.lower_bound(k), model, model.lower_bound(k));
     expect_at(table, table.upper_bound(k), model, model.upper_bound(k));

@@ -76,6 +76,31 @@ TEST_F(Verifying, AlwaysAnswersRightOrNotAtAll) {
   EXPECT_GT(refused, 0u);
 }
 
+TEST_F(Verifying, AlwaysAnswersManyRightOrNotAtAll) {
+  make_clean(file_);
+  const Database db = open(Verify::always);
+  const Snapshot now = db.snapshot();
+  const Entries named = entries(now.table("named"));
+  std::uint64_t refused = 0;
+  for (const std::uint64_t at : some_offsets(db, rounds(60, 1500))) {
+    const Flipped flipped(db, at);
+    std::vector<std::string> keys;
+    for (int i = 0; i < 20; ++i) keys.push_back(big_endian(random_.below(300)));
+    const std::vector<Bytes> views(keys.begin(), keys.end());
+    std::vector<std::optional<Bytes>> found(keys.size());
+    const std::optional<Errc> code = errc_of([&] { now.table("named").get_many(views, found); });
+    if (code) {
+      ASSERT_EQ(*code, Errc::corrupt);
+      ++refused;
+      continue;
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      ASSERT_TRUE(found[i] == named.at(keys[i])) << "byte " << at;
+    }
+  }
+  EXPECT_GT(refused, 0u);
+}
+
 TEST_F(Verifying, NeverReturnsSomethingOrComplains) {
   make_clean(file_);
   const Database db = open(Verify::never);
@@ -153,6 +178,24 @@ TEST_F(Verifying, FirstTouchDoesNotTakeOneValueForAnEqualOne) {
     now.table("equal").get(big_endian(i));
   }
   EXPECT_EQ(refused, kValues);
+}
+
+TEST_F(Verifying, IsNotThatOfTheSnapshotThatTheThreadHadBefore) {
+  make_clean(file_);
+  const Database never = open(Verify::never);
+  const Database always = open(Verify::always);
+  const Flipped flipped(never, place_of(never, never.snapshot(), "named", big_endian(5)));
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(never.snapshot().txn() == always.snapshot().txn());
+    const auto get_from = [](const Database& db) {
+      return errc_of([&] {
+        const Snapshot now = db.snapshot();
+        now.table("named").get(big_endian(5));
+      });
+    };
+    EXPECT_EQ(get_from(never), std::nullopt);
+    EXPECT_EQ(get_from(always), Errc::corrupt);
+  }
 }
 
 TEST_F(Verifying, HoldsInsideATransactionToo) {
