@@ -1,6 +1,8 @@
 #include <quire/quire.h>
 
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "compare/stores.h"
 
@@ -25,6 +27,22 @@ class QuireSession final : public Session {
     const quire::TableView table = snapshot.table();
     for (const Bytes key : keys) {
       if (const auto value = table.get(key)) seen.value(*value);
+    }
+    return seen;
+  }
+
+  Seen get_many(std::span<const Bytes> keys, std::size_t batch) override {
+    Seen seen;
+    std::vector<std::optional<quire::Bytes>> values(batch);
+    const quire::Snapshot snapshot = db_.snapshot();
+    const quire::TableView table = snapshot.table();
+    while (!keys.empty()) {
+      const std::size_t count = std::min(batch, keys.size());
+      table.get_many(keys.first(count), std::span(values).first(count));
+      for (std::size_t i = 0; i < count; ++i) {
+        if (values[i]) seen.value(*values[i]);
+      }
+      keys = keys.subspan(count);
     }
     return seen;
   }
