@@ -71,8 +71,8 @@ class DataFile {
   // calls.
   bool is_replaced() const noexcept;
 
-  // Makes the name durable by flushing the directory. Whoever opens the file alone calls it before
-  // the first commit is acknowledged: the creator may have died between naming the file and
+  // Makes the name durable by flushing the directory. Each process calls it before
+  // its first commit is acknowledged: the creator may have died between naming the file and
   // flushing, or be about to. A directory that this process may not read is left alone.
   [[nodiscard]] std::error_code flush_name();
 

@@ -39,8 +39,9 @@ class RegionFile {
   std::uint64_t size_bytes() const;
   std::size_t read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const;
 
-  // Makes every byte read zero and the file `size_bytes` long, with blocks for no more than its
-  // first `kept_bytes`, which are zeroed first and in ascending order by pages. Only while alone;
+  // Makes every byte read zero and the file `size_bytes` long. Its first `kept_bytes` are zeroed
+  // first and in ascending order by pages; other blocks are given back unless they are few, which
+  // are zeroed as well. Only while alone;
   // but who may only read may map a file of that size meanwhile: it never gets shorter, where the
   // file system can punch holes. Throws Errc::no_space.
   void reset(std::uint64_t size_bytes, std::uint64_t kept_bytes);

@@ -26,6 +26,7 @@ void Transaction::commit(Durability durability) {
     return;
   }
   try {
+    store_.require_durable_name();
     write_catalogue();
     store_.allocator().retire_spare();
     base_ = store_.visible_state();  // a checkpoint in the middle may have moved the log

@@ -49,10 +49,6 @@ Store::Store(const std::filesystem::path& path, const Options& options)
       allocator_(tables_in(region_)) {
   require_fits(options);
   if (region_.alone()) {
-    // The creator may have died between naming the file and flushing the name.
-    if (const auto error = data().flush_name()) {
-      storage::throw_errno(error.value(), "flush its directory", data().path());
-    }
     const bool is_cache_trusted = drop_untrusted_cache(data(), region_);
     data().fill_holes();
     map(options);
@@ -105,6 +101,14 @@ Store::~Store() {
   } catch (const std::exception&) {
     // The file stays unclean: the next open recovers.
   }
+}
+
+void Store::require_durable_name() {
+  if (is_name_durable_.load(std::memory_order_relaxed) || data().is_private()) return;
+  if (const auto error = data().flush_name()) {
+    storage::throw_errno(error.value(), "flush its directory", data().path());
+  }
+  is_name_durable_.store(true, std::memory_order_relaxed);
 }
 
 void Store::require_window() const { view(allocator_.file_pages()); }

@@ -52,6 +52,11 @@ class Store final : public File {
 
   const Recovered& recovered() const noexcept { return recovered_; }
 
+  // Makes the file's name durable, once: its creator may have died between naming it and flushing
+  // the name. Whoever commits asks first; a process that only reads does not wait for the disk.
+  // Throws Errc::io.
+  void require_durable_name();
+
   // Throws Errc::no_space when the file has outgrown this process's window. Whoever writes or
   // flushes asks first.
   void require_window() const;
@@ -103,6 +108,7 @@ class Store final : public File {
   pages::Allocator allocator_;
   Recovered recovered_;
   std::atomic<std::uint64_t> looked_in_tick_{0};  // when the files were last seen in their places
+  std::atomic<bool> is_name_durable_{false};      // as this process knows
 };
 
 // Raises a word that only grows (rule 10).

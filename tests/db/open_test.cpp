@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <unistd.h>
+
+#include "storage/system.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -189,6 +192,26 @@ TEST_F(Reopening, WithoutAnyWriteChangesNoByte) {
     EXPECT_EQ(db.get("a"), pattern(10'000, 1));
   }
   EXPECT_TRUE(read_file(file_) == before);
+}
+
+TEST_F(Reopening, FlushesTheNameBeforeTheFirstCommitAndNotForReading) {
+  Database{file_}.put("a", "1");
+  static int flush_count = 0;
+  const storage::System before = storage::system;
+  storage::system.fsync = [](int descriptor) {
+    ++flush_count;
+    return ::fsync(descriptor);
+  };
+  {
+    Database db{file_, {.durability = Durability::relaxed}};
+    EXPECT_EQ(db.get("a"), "1");
+    EXPECT_EQ(flush_count, 0);
+    db.put("b", "2");
+    EXPECT_EQ(flush_count, 1);
+    db.put("c", "3");
+    EXPECT_EQ(flush_count, 1);
+  }
+  storage::system = before;
 }
 
 TEST_F(Reopening, WorksHundredsOfTimes) {

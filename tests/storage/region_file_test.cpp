@@ -214,6 +214,23 @@ TEST_P(Region, ResetGivesBlocksBackAndNeverMakesTheFileShorter) {
   EXPECT_EQ(region->size_bytes(), kRegionBytes);
 }
 
+TEST_P(Region, ResetKeepsFewBlocksAndZeroesThem) {
+  auto region = make_region();
+  region->ensure(0, kMiB / 8);
+  region->ensure(kMiB * 100, kMiB / 8);
+  std::memset(region->base(), 'x', kMiB / 8);
+  std::memset(region->base() + kMiB * 100, 'y', kMiB / 8);
+  system.fallocate = [](int, int, off_t, off_t) {
+    ADD_FAILURE() << "giving them back takes milliseconds";
+    return 0;
+  };
+  region->reset(kRegionBytes, 8192);
+  for (std::uint64_t at = 0; at < kMiB / 8; ++at) {
+    ASSERT_EQ(region->base()[at], byte_of('\0'));
+    ASSERT_EQ(region->base()[kMiB * 100 + at], byte_of('\0'));
+  }
+}
+
 TEST_P(Region, ResetWorksWithoutFallocate) {
   auto region = make_region();
   region->base()[kMiB] = byte_of('x');
