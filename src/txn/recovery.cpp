@@ -3,6 +3,7 @@
 #include <quire/error.h>
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "base/test_points.h"
@@ -156,23 +157,30 @@ class Recovery {
       view.corrupt(map.first_page, "the space map is smaller than the file");
     }
     PageRun run;
-    for (std::uint64_t page = 0; page < meta.page_count; ++page) {
+    for (std::uint64_t page = 0; page < meta.page_count;) {
       const auto index = static_cast<std::uint32_t>(page / bits_per_page);
       const std::byte* map_page = view.at(PageId{map.first_page + index});
-      if (page % bits_per_page == 0) {
+      const std::uint64_t bit = page % bits_per_page;
+      if (bit == 0) {
         const char* reason =
             format::judge_map_page(map_page, PageId{map.first_page + index}, index, meta.checkpoint,
                                    meta.page_bytes, meta.checksum_seed);
         if (reason != nullptr) view.corrupt(map.first_page + index, reason);
       }
-      const std::uint64_t bit = page % bits_per_page;
-      if ((format::map_words(map_page)[bit / 64] >> bit % 64 & 1) == 0) continue;
-      if (run.page_count > 0 && run.first.value + run.page_count == page) {
-        ++run.page_count;
-        continue;
+      // Equal bits of one word at a time; a map page ends with a word.
+      const std::uint64_t word = format::map_words(map_page)[bit / 64] >> bit % 64;
+      const bool is_used = (word & 1) != 0;
+      const int equal = is_used ? std::countr_one(word) : std::countr_zero(word);
+      const auto count = static_cast<std::uint32_t>(
+          std::min({static_cast<std::uint64_t>(equal), 64 - bit % 64, meta.page_count - page}));
+      const bool continues = run.page_count > 0 && run.first.value + run.page_count == page;
+      if (is_used && continues) {
+        run.page_count += count;
+      } else if (is_used) {
+        if (run.page_count > 0) visit(run);
+        run = {PageId{static_cast<std::uint32_t>(page)}, count};
       }
-      if (run.page_count > 0) visit(run);
-      run = {PageId{static_cast<std::uint32_t>(page)}, 1};
+      page += count;
     }
     if (run.page_count > 0) visit(run);
   }
