@@ -152,6 +152,27 @@ TEST_F(Steps, AnErasedRecordIsMadeDirtyAgainWhereAFlushMayHaveFailed) {
   EXPECT_FALSE(db.get("b").has_value());
 }
 
+// Those who sleep wake after a while anyway; only the word tells that they were called.
+TEST_F(Steps, EveryCommitCallsThoseWhoWait) {
+  Database db{file_};
+  std::uint32_t before = word(offsetof(shared::Control, commit_event));
+  const auto expect_called = [&](const char* what) {
+    const std::uint32_t now = word(offsetof(shared::Control, commit_event));
+    EXPECT_NE(now, before) << what;
+    before = now;
+  };
+  for (const Durability durability : {Durability::full, Durability::relaxed}) {
+    Transaction tx = db.begin();
+    tx.table().put("a", std::to_string(static_cast<int>(durability)));
+    tx.commit(durability);
+    expect_called("a commit by a record");
+  }
+  db.write([](Transaction& tx) {
+    for (std::uint64_t i = 0; i < 100'000; ++i) tx.table().put(big_endian(i), pattern(400, i));
+  });
+  expect_called("a commit by a checkpoint");
+}
+
 TEST_F(Steps, AProcessThatMayOnlyReadWaitsForCommitsToo) {
   if (::geteuid() != 0) GTEST_SKIP() << "gives up its rights, which only root can (needs root)";
   std::filesystem::permissions(directory_.path(), std::filesystem::perms{0755});
