@@ -144,6 +144,7 @@ double Fixture::load(Order order) {
   session_->load(Source(dataset_, order));
   const std::chrono::duration<double> took = Clock::now() - start;
   probe(*session_, dataset_, order);
+  close();  // what a store still holds in memory it now writes
   come_to_rest(directory());
   is_filled_ = order == Order::random;
   if (is_filled_) std::ofstream{mark()};

@@ -53,7 +53,8 @@ class Fixture {
   // Before the entries are changed: what is kept is not what was loaded any more.
   void will_change() noexcept;
 
-  // Empties it and fills it anew; returns the seconds that the load took, to the durable end.
+  // Empties it, fills it anew and closes it; returns the seconds that the load took, to the durable
+  // end.
   double load(Order order);
 
   // Closes, and forgets what is in it: the next use fills it anew.
