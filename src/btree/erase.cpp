@@ -106,11 +106,9 @@ void drop_single_child_roots(PageSpace& space, TreeRoot& tree) {
   }
 }
 
-bool remove(PageSpace& space, TreeRoot& tree, Bytes key) {
-  const PageView& view = space.view();
-  Path path;
-  if (!descend(view, tree, key, path)) return false;
-  const LeafView leaf(view.read(path.steps[0].pointer, 0), view.page_bytes);
+void remove(PageSpace& space, TreeRoot& tree, Finger& finger) {
+  Path& path = finger.path;
+  const LeafView leaf(space.writer_view().read(path.steps[0].pointer, 0), space.view().page_bytes);
   free_value(space, tree, leaf.entry(path.steps[0].index));
   --tree.entry_count;
 
@@ -121,15 +119,21 @@ bool remove(PageSpace& space, TreeRoot& tree, Bytes key) {
   }
   if (level == tree.height) {
     tree = TreeRoot{};
-    return true;
+    return;
   }
   make_writable(space, tree, path, level);
   const Path::Step& step = path.steps[level];
   const auto take_out = level == 0 ? format::leaf_erase : format::branch_erase;
-  take_out(step.bytes, view.page_bytes, step.index);
+  take_out(step.bytes, space.view().page_bytes, step.index);
+  const bool is_whole = level == 0 && (tree.height == 1 || !merge(space, tree, path, 0));
+  if (is_whole) {
+    --path.steps[0].count;
+    return;
+  }
+  finger.forget();
+  if (level == 0) ++level;
   while (level + 1 < tree.height && merge(space, tree, path, level)) ++level;
   if (level + 1 == tree.height) drop_single_child_roots(space, tree);
-  return true;
 }
 
 // Frees what it sees. Pages are freed before what is below them is read from them: nothing is
@@ -158,10 +162,16 @@ class Clearing final : public Visitor {
 
 }  // namespace
 
-bool erase(PageSpace& space, TreeRoot& tree, Bytes key) {
-  if (!tree.root) return false;
+void erase_at(PageSpace& space, TreeRoot& tree, Finger& finger) {
   QUIRE_ASSERT(space.free_pages() >= pages_needed(tree));
-  return naming_file(space.view(), [&] { return remove(space, tree, key); });
+  naming_file(space.view(), [&] { remove(space, tree, finger); });
+}
+
+bool erase(PageSpace& space, TreeRoot& tree, Bytes key) {
+  Finger finger;
+  if (!locate(space, tree, key, finger)) return false;
+  erase_at(space, tree, finger);
+  return true;
 }
 
 void clear(PageSpace& space, TreeRoot& tree) {

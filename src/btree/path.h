@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "btree/finger.h"
 #include "format/branch.h"
 #include "format/damage.h"
 #include "format/leaf.h"
@@ -54,21 +55,6 @@ inline std::string_view value_of(const pages::PageView& view, const format::Leaf
   return format::view_of(view.extent(extent), extent.size_bytes);
 }
 
-struct Path {
-  struct Step {
-    format::PagePtr pointer;
-    std::uint32_t index = 0;     // of the child taken; in the leaf, of the first entry >= key
-    std::uint32_t count = 0;     // children or entries
-    std::byte* bytes = nullptr;  // the page, once it is writable
-  };
-  Step steps[format::kTreeHeightMax];  // by level
-};
-
-// Fills `path` with the way to where `key` belongs. Requires a root. True when the leaf has the
-// key.
-bool descend(const pages::PageView& view, const format::TreeRoot& tree, std::string_view key,
-             Path& path);
-
 // Makes the path's pages from the root down to `lowest_level` writable, each named by the one
 // above.
 void make_writable(pages::PageSpace& space, format::TreeRoot& tree, Path& path,
@@ -81,9 +67,18 @@ void free_page(pages::PageSpace& space, format::TreeRoot& tree, format::PagePtr 
 // Ends the life of the extent that an entry names, if it does.
 void free_value(pages::PageSpace& space, format::TreeRoot& tree, const format::LeafEntry& entry);
 
-// Puts `entry` where `path` (writable) leads, into a leaf that has no room for it: splits the leaf,
-// and branches above it as far as they have no room either.
-void split_leaf(pages::PageSpace& space, format::TreeRoot& tree, Path& path,
-                const format::LeafEntry& entry, bool replaces);
+// Puts `entry` where the finger's path (writable) leads, into a leaf that has no room for it: moves
+// entries to a sibling, or splits the leaf, and branches above it as far as they have no room
+// either.
+void make_room_in_leaf(pages::PageSpace& space, format::TreeRoot& tree, Finger& finger,
+                       const format::LeafEntry& entry, bool replaces);
+
+// Stores `entry`, for which the path's leaf has no room, by moving entries to or from a neighbour
+// under the same parent. False, and nothing changes, when there is none that this transaction has
+// written and that has room to spare.
+bool share_with_sibling(pages::PageSpace& space, const Path& path, const format::LeafEntry& entry);
+
+// The shortest key that separates two leaves.
+std::string_view separator_between(const format::LeafView& left, const format::LeafView& right);
 
 }  // namespace quire::btree

@@ -22,6 +22,9 @@ using pages::PageSpace;
 
 constexpr std::uint32_t kSeparatorBytesMax = format::key_bytes_max(format::kPageBytesMax);
 
+// So many new entries, each right behind the one before it, make it likely that more will follow.
+constexpr std::uint32_t kRunCountMin = 3;
+
 // True when no page of the path has anything to its right.
 bool is_right_edge(const Path& path, std::uint32_t height) noexcept {
   for (std::uint32_t level = 1; level < height; ++level) {
@@ -49,34 +52,53 @@ std::uint32_t leaf_middle(const LeafSequence& entries) {
   return middle;
 }
 
-// Not inlined: frees its stack before branches are split.
+bool fits_in_leaf(const LeafSequence& entries, std::uint32_t count, std::uint32_t page_bytes) {
+  std::uint32_t bytes = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    bytes += format::kLeafSlotBytes + entries.entry(i).record_bytes();
+  }
+  return bytes <= format::page_room_bytes(page_bytes);
+}
+
+// Cuts behind `wanted` entries if they fit, else (and for 0) in the middle. Not inlined: frees its
+// stack before branches are split.
 [[gnu::noinline]] void halve_leaf(std::byte* left, std::byte* right, std::uint32_t page_bytes,
-                                  std::uint32_t index, const LeafEntry& entry, bool replaces) {
+                                  std::uint32_t index, const LeafEntry& entry, bool replaces,
+                                  std::uint32_t wanted) {
   alignas(64) std::byte copy[format::kPageBytesMax];
   std::memcpy(copy, left, page_bytes);
   const LeafView old(copy, page_bytes);
   const auto entries = replaces ? LeafSequence::replaced(old, index, entry)
                                 : LeafSequence::inserted(old, index, entry);
   if (entries.count() < 2) format::damaged(left, "leaf's heap is said to be full and is not");
-  const std::uint32_t middle = leaf_middle(entries);
+  const bool is_wanted = wanted != 0 && fits_in_leaf(entries, wanted, page_bytes);
+  const std::uint32_t middle = is_wanted ? wanted : leaf_middle(entries);
   format::leaf_build(left, page_bytes, entries, 0, middle);
   format::leaf_build(right, page_bytes, entries, middle, entries.count());
 }
 
-// First child of the right half, given that the separator before it moves up; as near to the middle
-// as both halves fit. A separator that breaks the common prefix, which only the first or last can,
-// may make all others longer; then it is the one to move up, and leaves the others as they were. 0
-// when nothing fits: the page has lied.
-std::uint32_t branch_middle(const BranchSequence& children, std::uint32_t page_bytes) {
+// First child of the right half when both are to take as many bytes.
+std::uint32_t branch_half(const BranchSequence& children) {
   const std::uint32_t count = children.count();
   const auto bytes_of = [&](std::uint32_t index) { return children.separator(index).size() + 14; };
   std::uint64_t total = 0;
   for (std::uint32_t i = 1; i < count; ++i) total += bytes_of(i);
-  std::uint32_t wanted = 1;
-  for (std::uint64_t left = 0; wanted + 1 < count; ++wanted) {
-    left += bytes_of(wanted);
+  std::uint32_t half = 1;
+  for (std::uint64_t left = 0; half + 1 < count; ++half) {
+    left += bytes_of(half);
     if (left * 2 >= total) break;
   }
+  return half;
+}
+
+// First child of the right half, given that the separator before it moves up; as near to `wanted`
+// (0: the middle) as both halves fit. A separator that breaks the common prefix, which only the
+// first or last can, may make all others longer; then it is the one to move up, and leaves the
+// others as they were. 0 when nothing fits: the page has lied.
+std::uint32_t branch_middle(const BranchSequence& children, std::uint32_t page_bytes,
+                            std::uint32_t wanted) {
+  const std::uint32_t count = children.count();
+  if (wanted == 0) wanted = branch_half(children);
   const auto fits = [&](std::uint32_t middle) {
     return middle >= 1 && middle < count && format::branch_fits(children, 0, middle, page_bytes) &&
            format::branch_fits(children, middle, count, page_bytes);
@@ -94,12 +116,12 @@ std::uint32_t branch_middle(const BranchSequence& children, std::uint32_t page_b
 [[gnu::noinline]] std::string_view halve_branch(std::byte* left, std::byte* right,
                                                 std::uint32_t page_bytes, std::uint32_t index,
                                                 std::string_view separator, PagePtr child,
-                                                char* buffer) {
+                                                std::uint32_t wanted, char* buffer) {
   alignas(64) std::byte copy[format::kPageBytesMax];
   std::memcpy(copy, left, page_bytes);
   const auto children = BranchSequence::inserted(format::BranchView(copy, page_bytes), index,
                                                  Separator(separator), child);
-  const std::uint32_t middle = branch_middle(children, page_bytes);
+  const std::uint32_t middle = branch_middle(children, page_bytes, wanted);
   if (middle == 0) format::damaged(left, "branch's separators cannot be split");
   format::branch_build(left, page_bytes, children, 0, middle);
   format::branch_build(right, page_bytes, children, middle, children.count());
@@ -125,52 +147,90 @@ void grow_root(PageSpace& space, TreeRoot& tree, std::string_view separator, Pag
   ++tree.branch_pages;
 }
 
-// Puts `child`, whose keys begin at `separator`, right of the path's page at level 0. `appends`: it
-// is the last of all, and pages that it overfills are left as they are, because the next entries
-// will come behind it as well.
-void add_child(PageSpace& space, TreeRoot& tree, Path& path, std::string_view separator,
-               PagePtr child, bool appends) {
+// Puts `child`, whose keys begin at `separator`, right of the path's page at level 0. `is_run`:
+// more children will come right behind it, so pages that it overfills are cut there. Returns the
+// level of the branch that took it without being split.
+std::uint32_t add_child(PageSpace& space, TreeRoot& tree, const Path& path,
+                        std::string_view separator, PagePtr child, bool is_run) {
   char buffer[kSeparatorBytesMax];
   const std::uint32_t page_bytes = space.view().page_bytes;
-  for (std::uint32_t level = 1; level < tree.height; ++level) {
+  std::uint32_t level = 1;
+  for (; level < tree.height; ++level) {
     const Path::Step& step = path.steps[level];
     const std::uint32_t index = step.index + 1;
-    if (format::branch_insert(step.bytes, page_bytes, index, separator, child)) return;
+    if (format::branch_insert(step.bytes, page_bytes, index, separator, child)) return level;
     PagePtr right;
     std::byte* right_bytes = space.create(level, &right);
     ++tree.branch_pages;
-    if (appends) {
+    if (is_run && index == step.count) {
       format::branch_start(right_bytes, page_bytes, child);
     } else {
-      separator =
-          halve_branch(step.bytes, right_bytes, page_bytes, index, separator, child, buffer);
+      separator = halve_branch(step.bytes, right_bytes, page_bytes, index, separator, child,
+                               is_run ? index + 1 : 0, buffer);
     }
     child = right;
   }
   grow_root(space, tree, separator, child);
+  return level;
+}
+
+// Where an overfull leaf is cut, as entries for the left half.
+enum class Cut { middle, before_entry, behind_entry };
+
+Cut choose_cut(const Finger& finger, std::uint32_t height, bool replaces) {
+  const Path::Step& step = finger.path.steps[0];
+  if (replaces) return Cut::middle;
+  const bool is_run = finger.run_count >= kRunCountMin;
+  if (step.index < step.count) return is_run ? Cut::behind_entry : Cut::middle;
+  return is_run || is_right_edge(finger.path, height) ? Cut::before_entry : Cut::middle;
+}
+
+// Splits the path's leaf, and goes on from where its entry is now.
+void split_leaf(PageSpace& space, TreeRoot& tree, Finger& finger, const LeafEntry& entry,
+                bool replaces) {
+  Path& path = finger.path;
+  const Path::Step step = path.steps[0];
+  const std::uint32_t page_bytes = space.view().page_bytes;
+  const Cut cut = choose_cut(finger, tree.height, replaces);
+  PagePtr right;
+  std::byte* right_bytes = space.create(0, &right);
+  ++tree.leaf_pages;
+  if (cut == Cut::before_entry) {
+    format::leaf_start(right_bytes, page_bytes, entry);
+  } else {
+    halve_leaf(step.bytes, right_bytes, page_bytes, step.index, entry, replaces,
+               cut == Cut::behind_entry ? step.index + 1 : 0);
+  }
+  const std::string_view separator =
+      separator_between({step.bytes, page_bytes}, {right_bytes, page_bytes});
+  const bool is_run = cut != Cut::middle;
+  const std::uint32_t level = add_child(space, tree, path, separator, right, is_run);
+  if (level != 1 || tree.height == 1 || cut != Cut::before_entry) {
+    finger.forget();
+    return;
+  }
+  ++path.steps[1].index;
+  ++path.steps[1].count;
+  path.steps[0] = {right, 0, 1, right_bytes};
 }
 
 }  // namespace
 
-void split_leaf(PageSpace& space, TreeRoot& tree, Path& path, const LeafEntry& entry,
-                bool replaces) {
-  const Path::Step& step = path.steps[0];
-  const std::uint32_t page_bytes = space.view().page_bytes;
-  PagePtr right;
-  std::byte* right_bytes = space.create(0, &right);
-  ++tree.leaf_pages;
-  const bool appends = step.index == step.count && is_right_edge(path, tree.height);
-  if (appends) {
-    format::leaf_start(right_bytes, page_bytes, entry);
+std::string_view separator_between(const LeafView& left, const LeafView& right) {
+  const std::string_view left_last = left.key(left.count() - 1);
+  const std::string_view right_first = right.key(0);
+  return right_first.substr(0, format::common_prefix_bytes(left_last, right_first) + 1);
+}
+
+void make_room_in_leaf(PageSpace& space, TreeRoot& tree, Finger& finger, const LeafEntry& entry,
+                       bool replaces) {
+  const bool may_share =
+      tree.height > 1 && choose_cut(finger, tree.height, replaces) == Cut::middle && !replaces;
+  if (may_share && share_with_sibling(space, finger.path, entry)) {
+    finger.forget();
   } else {
-    halve_leaf(step.bytes, right_bytes, page_bytes, step.index, entry, replaces);
+    split_leaf(space, tree, finger, entry, replaces);
   }
-  const LeafView left_leaf(step.bytes, page_bytes);
-  const std::string_view left_last = left_leaf.key(left_leaf.count() - 1);
-  const std::string_view right_first = LeafView(right_bytes, page_bytes).key(0);
-  const std::string_view separator =
-      right_first.substr(0, format::common_prefix_bytes(left_last, right_first) + 1);
-  add_child(space, tree, path, separator, right, appends);
 }
 
 }  // namespace quire::btree

@@ -46,28 +46,105 @@ std::optional<Bytes> get(const PageView& view, const TreeRoot& tree, Bytes key) 
   });
 }
 
-bool descend(const PageView& view, const TreeRoot& tree, Bytes key, Path& path) {
+namespace {
+
+// Leaves are read where they are written, so that no page is mapped twice; branches by the mapping
+// that everybody reads, because the system sees only those accesses when it chooses what to evict.
+bool read_leaf(const PageSpace& space, PagePtr pointer, Bytes key, Path& path) {
+  const std::byte* bytes = space.writer_view().read(pointer, 0);
+  const LeafView leaf(bytes, space.view().page_bytes);
+  const LeafView::Position position = leaf.lower_bound(key);
+  path.steps[0] = {pointer, position.index, leaf.count(), space.if_writable(pointer, bytes)};
+  return position.found;
+}
+
+bool descend(const PageSpace& space, const TreeRoot& tree, Bytes key, Path& path) {
+  const PageView& view = space.view();
   check_height(view, tree.root, tree.height);
   PagePtr pointer = tree.root;
   for (std::uint32_t level = tree.height; --level > 0;) {
-    const BranchView branch(view.read(pointer, level), view.page_bytes);
+    const std::byte* bytes = view.read(pointer, level);
+    const BranchView branch(bytes, view.page_bytes);
     const std::uint32_t index = branch.search(key);
-    path.steps[level] = {pointer, index, branch.count()};
+    path.steps[level] = {pointer, index, branch.count(), space.if_writable(pointer, bytes)};
     pointer = branch.child(index);
-    prefetch(view, pointer, level - 1);
+    prefetch(level == 1 ? space.writer_view() : view, pointer, level - 1);
   }
-  const LeafView leaf(view.read(pointer, 0), view.page_bytes);
+  return read_leaf(space, pointer, key, path);
+}
+
+// True when nothing of the tree lies to the left (right) of the path's branches above level 1.
+bool is_edge(const Path& path, std::uint32_t height, bool left) noexcept {
+  for (std::uint32_t level = 2; level < height; ++level) {
+    const Path::Step& step = path.steps[level];
+    if (left ? step.index != 0 : step.index + 1 != step.count) return false;
+  }
+  return true;
+}
+
+// Index of the path's lowest branch's child that `key` belongs to; nothing when another branch may
+// have it. A child that has a separator on both sides can be nobody else's.
+std::optional<std::uint32_t> child_at_hand(const PageSpace& space, const Finger& finger,
+                                           Bytes key) {
+  const Path::Step& step = finger.path.steps[1];
+  const BranchView branch(space.view().at(PageId{step.pointer.page}), space.view().page_bytes);
+  const std::uint32_t index = branch.search(key);
+  if (index == 0 && !is_edge(finger.path, finger.height, true)) return std::nullopt;
+  if (index + 1 == branch.count() && !is_edge(finger.path, finger.height, false)) {
+    return std::nullopt;
+  }
+  return index;
+}
+
+// In the leaf of the operation before.
+bool search_leaf_at_hand(const PageSpace& space, Bytes key, Finger& finger) {
+  Path::Step& step = finger.path.steps[0];
+  const LeafView leaf(space.writer_view().at(PageId{step.pointer.page}), space.view().page_bytes);
   const LeafView::Position position = leaf.lower_bound(key);
-  path.steps[0] = {pointer, position.index, leaf.count()};
+  const bool follows = !position.found && position.index == step.index + 1;
+  finger.run_count = follows ? finger.run_count + 1 : 0;
+  step.index = position.index;
+  step.count = leaf.count();
   return position.found;
+}
+
+bool go_to(const PageSpace& space, const TreeRoot& tree, Bytes key, Finger& finger) {
+  if (finger.height == tree.height) {
+    if (tree.height == 1) return search_leaf_at_hand(space, key, finger);
+    Path::Step& above = finger.path.steps[1];
+    if (const auto index = child_at_hand(space, finger, key)) {
+      if (*index == above.index) return search_leaf_at_hand(space, key, finger);
+      finger.forget();  // should reading fail
+      const BranchView branch(space.view().at(PageId{above.pointer.page}), space.view().page_bytes);
+      const bool found = read_leaf(space, branch.child(*index), key, finger.path);
+      above.index = *index;
+      finger.height = tree.height;
+      finger.run_count = 0;
+      return found;
+    }
+  }
+  finger.forget();
+  const bool found = descend(space, tree, key, finger.path);
+  finger.height = tree.height;
+  finger.run_count = 0;
+  return found;
+}
+
+}  // namespace
+
+bool locate(const PageSpace& space, const TreeRoot& tree, Bytes key, Finger& finger) {
+  if (!tree.root) {
+    finger.forget();
+    return false;
+  }
+  return naming_file(space.view(), [&] { return go_to(space, tree, key, finger); });
 }
 
 void make_writable(PageSpace& space, TreeRoot& tree, Path& path, std::uint32_t lowest_level) {
   for (std::uint32_t level = tree.height; level-- > lowest_level;) {
     Path::Step& step = path.steps[level];
-    const PagePtr before = step.pointer;
+    if (step.bytes != nullptr) continue;
     step.bytes = space.writable(step.pointer, level);
-    if (step.pointer == before) continue;
     if (level + 1 == tree.height) {
       tree.root = step.pointer;
     } else {
@@ -98,28 +175,24 @@ void start_tree(PageSpace& space, TreeRoot& tree, const LeafEntry& entry) {
   tree.height = 1;
 }
 
-// False when the key was there already; with insert_only nothing has changed then.
-bool store(PageSpace& space, TreeRoot& tree, const LeafEntry& entry, PutMode mode) {
-  const PageView& view = space.view();
-  Path path;
-  const bool found = descend(view, tree, entry.key, path);
-  if (found && mode == PutMode::insert_only) return false;
-  const Path::Step& leaf = path.steps[0];
+void store(PageSpace& space, TreeRoot& tree, Finger& finger, const LeafEntry& entry, bool found) {
+  const std::uint32_t page_bytes = space.view().page_bytes;
+  Path::Step& leaf = finger.path.steps[0];
   if (found) {
-    const LeafView old(view.read(leaf.pointer, 0), view.page_bytes);
+    const LeafView old(space.writer_view().read(leaf.pointer, 0), page_bytes);
     free_value(space, tree, old.entry(leaf.index));
   }
-  make_writable(space, tree, path, 0);
+  make_writable(space, tree, finger.path, 0);
   const auto change = found ? format::leaf_replace : format::leaf_insert;
-  if (!change(leaf.bytes, view.page_bytes, leaf.index, entry)) {
-    split_leaf(space, tree, path, entry, found);
+  if (!change(leaf.bytes, page_bytes, leaf.index, entry)) {
+    make_room_in_leaf(space, tree, finger, entry, found);
   }
-  return !found;
 }
 
 }  // namespace
 
-bool put(PageSpace& space, TreeRoot& tree, Bytes key, const NewValue& value, PutMode mode) {
+void put_at(PageSpace& space, TreeRoot& tree, Finger& finger, Bytes key, const NewValue& value,
+            bool found) {
   const bool in_extent = value.extent != nullptr;
   const LeafEntry entry{key, in_extent ? format::extent_bytes(*value.extent) : value.inline_bytes,
                         in_extent};
@@ -127,16 +200,20 @@ bool put(PageSpace& space, TreeRoot& tree, Bytes key, const NewValue& value, Put
   QUIRE_ASSERT(in_extent ||
                format::is_inline(key.size(), entry.value.size(), space.view().page_bytes));
   QUIRE_ASSERT(space.free_pages() >= pages_needed(tree));
-  bool is_new = true;
   if (tree.root) {
-    is_new = naming_file(space.view(), [&] { return store(space, tree, entry, mode); });
-    if (!is_new && mode == PutMode::insert_only) return false;
+    naming_file(space.view(), [&] { store(space, tree, finger, entry, found); });
   } else {
     start_tree(space, tree, entry);
   }
-  if (is_new) ++tree.entry_count;
+  if (!found) ++tree.entry_count;
   if (in_extent) tree.extent_pages += value.extent->page_count;
-  return is_new;
+}
+
+bool put(PageSpace& space, TreeRoot& tree, Bytes key, const NewValue& value, PutMode mode) {
+  Finger finger;
+  const bool found = locate(space, tree, key, finger);
+  if (!found || mode == PutMode::upsert) put_at(space, tree, finger, key, value, found);
+  return !found;
 }
 
 std::uint32_t pages_needed(const TreeRoot& tree) noexcept {

@@ -13,6 +13,7 @@
 #include <span>
 #include <string_view>
 
+#include "btree/finger.h"
 #include "format/page.h"
 #include "pages/page_space.h"
 #include "pages/page_view.h"
@@ -40,22 +41,32 @@ struct NewValue {
   const format::ExtentRef* extent = nullptr;  // when set, inline_bytes is ignored
 };
 
+// Goes to where `key` is or belongs, for `put_at` or `erase_at` to change the tree there. True when
+// the tree has the key. Reads only; one descent at most, none where the last operation was nearby.
+bool locate(const pages::PageSpace& space, const format::TreeRoot& tree, Bytes key, Finger& finger);
+
+// Stores an entry where `finger` has located its key; `found` is what `locate` has said. A replaced
+// extent is freed. `key` and `value.inline_bytes` must not point into pages that this transaction
+// has written (the caller copies such arguments first). Requires key size <= format::key_bytes_max,
+// inline values as format::is_inline says, and at least pages_needed(tree) free pages.
+void put_at(pages::PageSpace& space, format::TreeRoot& tree, Finger& finger, Bytes key,
+            const NewValue& value, bool found);
+
+// Removes the entry that `finger` has found, and its extent. Underfull pages merge with a sibling
+// where both fit in one; empty pages never stay. Requires pages_needed(tree) free pages.
+void erase_at(pages::PageSpace& space, format::TreeRoot& tree, Finger& finger);
+
 enum class PutMode {
   upsert,      // insert or replace
   insert_only  // leave an existing entry as it is
 };
 
-// Stores an entry. True when the key was absent before. With insert_only and an existing key
-// nothing changes at all. A replaced extent is freed. `key` and `value.inline_bytes` must not point
-// into pages that this transaction has written (the caller copies such arguments first). Requires
-// key size <= format::key_bytes_max, inline values as format::is_inline says, and at least
-// pages_needed(tree) free pages.
+// `locate` and `put_at`. True when the key was absent before. With insert_only and an existing key
+// nothing changes at all.
 bool put(pages::PageSpace& space, format::TreeRoot& tree, Bytes key, const NewValue& value,
          PutMode mode);
 
-// Removes an entry, and its extent. False when the key is absent (then nothing changes). Underfull
-// pages merge with a sibling where both fit in one; empty pages never stay. Requires
-// pages_needed(tree) free pages; `key` as for put.
+// `locate` and `erase_at`. False when the key is absent (then nothing changes).
 bool erase(pages::PageSpace& space, format::TreeRoot& tree, Bytes key);
 
 // Frees every page and extent of the tree and makes it empty. Cost: reads every page once.

@@ -15,14 +15,19 @@ using format::PagePtr;
 
 PageSpace::PageSpace(const PageView& view, std::byte* write_base, Allocator& allocator, TxnId txn,
                      TxnId sealed)
-    : view_(view), write_base_(write_base), allocator_(allocator), txn_(txn), sealed_(sealed) {}
+    : view_(view),
+      writer_view_(view),
+      write_base_(write_base),
+      allocator_(allocator),
+      txn_(txn),
+      sealed_(sealed) {
+  writer_view_.base = write_base;
+}
 
 std::uint64_t PageSpace::free_pages() const noexcept { return allocator_.available_pages(); }
 
-void PageSpace::set_page_count(std::uint32_t page_count) noexcept { view_.page_count = page_count; }
-
-std::byte* PageSpace::bytes_of(PageId page) const noexcept {
-  return write_base_ + std::uint64_t{page.value} * view_.page_bytes;
+void PageSpace::set_page_count(std::uint32_t page_count) noexcept {
+  view_.page_count = writer_view_.page_count = page_count;
 }
 
 std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
@@ -48,7 +53,7 @@ std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
 }
 
 const std::byte* PageSpace::verified(PagePtr pointer, std::uint32_t level) const {
-  const std::byte* bytes = view_.read(pointer, level);
+  const std::byte* bytes = writer_view_.read(pointer, level);
   const auto* header = reinterpret_cast<const PageHeader*>(bytes);
   if (TxnId{header->birth} > sealed_) return bytes;
   if (format::page_checksum(bytes, view_.page_bytes, view_.checksum_seed) != header->checksum) {
@@ -72,7 +77,7 @@ std::byte* PageSpace::create(std::uint32_t level, PagePtr* pointer) {
 }
 
 void PageSpace::free(PagePtr pointer, std::uint32_t level) {
-  const TxnId birth{reinterpret_cast<const PageHeader*>(view_.read(pointer, level))->birth};
+  const TxnId birth{reinterpret_cast<const PageHeader*>(writer_view_.read(pointer, level))->birth};
   end_life({PageId{pointer.page}, 1}, birth, false);
 }
 

@@ -24,6 +24,9 @@ class PageSpace {
             TxnId sealed);
 
   const PageView& view() const noexcept { return view_; }
+
+  // The same pages where this transaction writes them. What is read there is not handed out.
+  const PageView& writer_view() const noexcept { return writer_view_; }
   TxnId txn() const noexcept { return txn_; }
 
   // Pages that can be allocated one by one without fail; the caller of tree operations sees to it
@@ -36,6 +39,13 @@ class PageSpace {
   // The page behind `pointer`, writable. A page of an earlier transaction is copied to a fresh one,
   // `pointer` then names the copy and the old page is freed. Throws Errc::corrupt.
   std::byte* writable(format::PagePtr& pointer, std::uint32_t level);
+
+  // The page behind `pointer`, whose bytes `read` has returned, when this transaction has written
+  // it and may go on writing; else null.
+  std::byte* if_writable(format::PagePtr pointer, const std::byte* bytes) const noexcept {
+    const auto* header = reinterpret_cast<const format::PageHeader*>(bytes);
+    return header->birth == txn_.value ? bytes_of(PageId{pointer.page}) : nullptr;
+  }
 
   // As view().read, and verifies the checksum of a sealed page: for whoever copies from it, or
   // frees what it names.
@@ -56,10 +66,13 @@ class PageSpace {
   std::optional<format::ExtentRef> store_extent(const std::byte* bytes, std::uint64_t size_bytes);
 
  private:
-  std::byte* bytes_of(PageId page) const noexcept;
+  std::byte* bytes_of(PageId page) const noexcept {
+    return write_base_ + std::uint64_t{page.value} * view_.page_bytes;
+  }
   void end_life(PageRun run, TxnId birth, bool is_extent);
 
   PageView view_;
+  PageView writer_view_;
   std::byte* write_base_;
   Allocator& allocator_;
   TxnId txn_;

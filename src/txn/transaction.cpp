@@ -167,6 +167,7 @@ void Transaction::create(OpenTable& table, std::uint32_t table_id) {
   table.exists = true;
   table.is_changed = true;
   table.tree = {};
+  table.finger.forget();
   table.table_id = table_id;
 }
 
@@ -192,15 +193,15 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
   require_sizes(key, value);
   require_table_room(table);
   const bool is_inline = format::is_inline(key.size(), value.size(), store_.facts().page_bytes);
-  if (mode == btree::PutMode::insert_only && btree::contains(view(), table.tree, key)) return false;
+  const bool found = btree::locate(space_, table.tree, key, table.finger);
+  if (found && mode == btree::PutMode::insert_only) return false;
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
     create_if_absent(table);
     room_for_one(table.tree, kPagesKept);
-    bool was_absent = false;
     if (is_inline) {
       value = out_of_map(value, value_copy_);
-      was_absent = btree::put(space_, table.tree, key, {value, nullptr}, mode);
+      btree::put_at(space_, table.tree, table.finger, key, {value, nullptr}, found);
       log({.kind = format::OperationKind::put,
            .table_id = table.table_id,
            .key = key,
@@ -209,24 +210,24 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
       const format::ExtentRef extent = store_extent(value);
       names_extents_ = true;
       room_for_one(table.tree, kPagesKept);
-      was_absent = btree::put(space_, table.tree, key, {{}, &extent}, mode);
+      btree::put_at(space_, table.tree, table.finger, key, {{}, &extent}, found);
       log({.kind = format::OperationKind::put_extent,
            .table_id = table.table_id,
            .key = key,
            .extent = extent});
     }
     table.is_changed = true;
-    return was_absent;
+    return !found;
   });
 }
 
 bool Transaction::erase(OpenTable& table, std::string_view key) {
   require_usable();
-  if (!btree::contains(view(), table.tree, key)) return false;
+  if (!btree::locate(space_, table.tree, key, table.finger)) return false;
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
     room_for_one(table.tree);
-    if (!btree::erase(space_, table.tree, key)) return false;
+    btree::erase_at(space_, table.tree, table.finger);
     log({.kind = format::OperationKind::erase, .table_id = table.table_id, .key = key});
     table.is_changed = true;
     return true;
@@ -237,6 +238,7 @@ void Transaction::clear(OpenTable& table) {
   require_usable();
   if (!table.exists || !table.tree.root) return;
   change(table, [&] {
+    table.finger.forget();
     btree::clear(space_, table.tree);
     log({.kind = format::OperationKind::clear, .table_id = table.table_id});
     table.is_changed = true;
@@ -250,6 +252,7 @@ bool Transaction::drop(std::string_view name) {
   OpenTable& dropped = table(name);
   if (!dropped.exists) return false;
   change(dropped, [&] {
+    dropped.finger.forget();
     btree::clear(space_, dropped.tree);
     log({.kind = format::OperationKind::drop, .table_id = dropped.table_id, .key = dropped.name});
     dropped.exists = false;

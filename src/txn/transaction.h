@@ -28,6 +28,7 @@ struct OpenTable {
   bool exists = false;
   bool is_changed = false;
   std::uint64_t changes = 0;  // rises with every change: cursors compare it
+  btree::Finger finger;       // where `tree` was changed last
 };
 
 // Threads: the thread that holds the writer lock.

@@ -136,22 +136,25 @@ class TreeStore {
   // Values beyond the leaf's limit go to extents.
   bool put(format::TreeRoot& tree, std::string_view key, std::string_view value,
            btree::PutMode mode = btree::PutMode::upsert) {
+    btree::Finger& finger = finger_of(tree);
+    const bool found = btree::locate(*space_, tree, key, finger);
+    if (found && mode == btree::PutMode::insert_only) return false;
     if (format::is_inline(key.size(), value.size(), view_.page_bytes)) {
-      return btree::put(*space_, tree, key, {value, nullptr}, mode);
+      btree::put_at(*space_, tree, finger, key, {value, nullptr}, found);
+      return !found;
     }
     const auto bytes = reinterpret_cast<const std::byte*>(value.data());
     const auto extent = space_->store_extent(bytes, value.size());
     if (!extent) throw std::runtime_error("test file too small");
-    const std::uint64_t before = tree.entry_count;
-    const bool is_new = btree::put(*space_, tree, key, {{}, &*extent}, mode);
-    if (mode == btree::PutMode::insert_only && tree.entry_count == before) {
-      space_->free_extent(*extent);
-    }
-    return is_new;
+    btree::put_at(*space_, tree, finger, key, {{}, &*extent}, found);
+    return !found;
   }
 
   bool erase(format::TreeRoot& tree, std::string_view key) {
-    return btree::erase(*space_, tree, key);
+    btree::Finger& finger = finger_of(tree);
+    if (!btree::locate(*space_, tree, key, finger)) return false;
+    btree::erase_at(*space_, tree, finger);
+    return true;
   }
 
   Findings check(const format::TreeRoot& tree) const {
@@ -197,6 +200,16 @@ class TreeStore {
  private:
   std::uint32_t reserved_pages() const { return format::kReservedBytes / view_.page_bytes; }
 
+  // Of the tree that stands there, as long as only this class changes it.
+  btree::Finger& finger_of(const format::TreeRoot& tree) {
+    btree::Finger& finger = fingers_[&tree];
+    if (finger.height == 0 || finger.height != tree.height ||
+        finger.path.steps[tree.height - 1].pointer != tree.root) {
+      finger.forget();
+    }
+    return finger;
+  }
+
   std::byte* map(int memory, int protection) const {
     void* base = ::mmap(nullptr, size_bytes_, protection, MAP_SHARED, memory, 0);
     if (base == MAP_FAILED) throw std::runtime_error("mmap failed");
@@ -230,6 +243,7 @@ class TreeStore {
 
   void begin() {
     ++txn_.value;
+    fingers_.clear();
     allocator_->begin(txn_, deferred_tail_);
     space_.emplace(view_, write_base_, *allocator_, txn_, sealed_);
   }
@@ -242,6 +256,7 @@ class TreeStore {
   std::byte* write_base_ = nullptr;
   std::optional<pages::Allocator> allocator_;
   std::optional<pages::PageSpace> space_;
+  std::map<const format::TreeRoot*, btree::Finger> fingers_;
   TxnId txn_;
   TxnId sealed_;
   std::uint64_t deferred_tail_ = 0;
