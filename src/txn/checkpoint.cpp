@@ -25,6 +25,7 @@ using shared::CheckpointWords;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kLogBytesFew =
     64 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
+constexpr std::uint64_t kLogGrowthMax = 8;  // times its size
 
 format::StoredRun stored(PageRun run) noexcept { return {run.first.value, run.page_count}; }
 PageRun page_run(std::uint64_t packed) noexcept {
@@ -79,10 +80,11 @@ bool log_is_filling(const Store& store) {
   return state.log_end.value - store.control().log_start.load() > store.ring().size_bytes / 4 * 3;
 }
 
-// A log that fills up soon makes checkpoints frequent: it doubles, within what the amount of data
-// justifies.
-bool wants_larger_log(Store& store, const State& state) {
-  if (!log_is_filling(store)) return false;
+// A log that fills up soon makes checkpoints frequent, and each writes most of the pages that
+// random changes touch: it grows, in few steps, to what the amount of data justifies. Pages that it
+// is to have then; 0: it stays.
+std::uint32_t larger_log_pages(Store& store, const State& state) {
+  if (!log_is_filling(store)) return 0;
   const pages::Allocator& allocator = store.allocator();
   const std::uint64_t page_bytes = store.facts().page_bytes;
   const std::uint64_t unused_pages =
@@ -92,7 +94,9 @@ bool wants_larger_log(Store& store, const State& state) {
   const std::uint64_t log_bytes = store.ring().size_bytes;
   const std::uint64_t data_bytes =
       used_pages * page_bytes - std::min(used_pages * page_bytes, log_bytes);
-  return log_bytes * 2 <= std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
+  const std::uint64_t limit = std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
+  if (log_bytes * 2 > limit) return 0;
+  return static_cast<std::uint32_t>(std::min(log_bytes * kLogGrowthMax, limit) / page_bytes);
 }
 
 // A run for the new metas to name, grown for when there is none; nothing when the disk is full.
@@ -185,9 +189,10 @@ class Checkpoint {
   }
 
   void move_log_if_small() {
-    if (!wants_larger_log(store_, plan_.state)) return;
+    const std::uint32_t wanted_pages = larger_log_pages(store_, plan_.state);
+    if (wanted_pages == 0) return;
     const std::uint64_t page_bytes = store_.facts().page_bytes;
-    const auto run = acquire(store_, meta_.log.page_count * 2);
+    const auto run = acquire(store_, wanted_pages);
     if (!run) return;  // the log we have does as well, with more checkpoints
     if (const auto error = store_.data().write_zeros(run->first.value * page_bytes,
                                                      run->page_count * page_bytes)) {
@@ -340,7 +345,7 @@ void checkpoint_if_due(Store& store) {
   if (!checkpoint_lock.owns_lock()) return;
   settle_locked(store);
   if (!log_is_filling(store)) return;
-  if (wants_larger_log(store, store.visible_state())) {
+  if (larger_log_pages(store, store.visible_state()) != 0) {
     run_exclusively(store, plan_for_visible(store));
     return;
   }

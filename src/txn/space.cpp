@@ -16,15 +16,19 @@ namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kGrowthBytesMin = kMiB;
-constexpr std::uint64_t kGrowthBytesFew = 64 * kMiB;  // up to here the file doubles
+constexpr std::uint64_t kGrowthFewBytes = 16 * kMiB;  // up to here the file doubles
+// Beyond it grows by one part in so many: a growth costs as much as a flush, and what a load leaves
+// unused of the last one is the file's slack.
+constexpr std::uint64_t kGrowthFraction = 24;
+constexpr std::uint64_t kGrowthBytesStep = 4 * kMiB;  // at least, beyond it
 constexpr std::uint64_t kGrowthBytesMax = 256 * kMiB;
 constexpr std::uint64_t kTakenBetweenSweeps = 128;  // pages
 constexpr std::uint64_t kLowWaterFraction =
     64;  // of the file: with less free after a sweep, the next is too near
 
 std::uint64_t growth_bytes(std::uint64_t file_bytes) noexcept {
-  if (file_bytes <= kGrowthBytesFew) return std::max(file_bytes, kGrowthBytesMin);
-  return std::clamp(file_bytes / 8, kGrowthBytesFew, kGrowthBytesMax);
+  if (file_bytes <= kGrowthFewBytes) return std::max(file_bytes, kGrowthBytesMin);
+  return std::clamp(file_bytes / kGrowthFraction, kGrowthBytesStep, kGrowthBytesMax);
 }
 
 bool try_grow_to(Store& store, std::uint64_t page_count) {
@@ -53,11 +57,14 @@ bool try_grow_to(Store& store, std::uint64_t page_count) {
                   "or close old snapshots");
 }
 
-// True when the last checkpoint alone keeps more than a quarter of the file from being reused.
+// True when the last checkpoint alone keeps more than half of the file from being reused. Random
+// changes copy each page of the tree once between two checkpoints and go on with the copies: the
+// file then has room for both trees, and only the log asks for checkpoints. A lower limit makes the
+// file smaller and the checkpoints, which write every page copied, many times as frequent.
 bool checkpoint_pins_much(Store& store, const State& base) {
   return store.visible() > store.checkpointed() &&
          store.allocator().pages_waiting_for(store.checkpointed(), base.deferred_tail) >
-             store.allocator().file_pages() / 4;
+             store.allocator().file_pages() / 2;
 }
 
 // Sorted, without overlaps. A range is cut where a state in it is pinned on its own as well: what
