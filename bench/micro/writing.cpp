@@ -75,13 +75,15 @@ void LogAppend(benchmark::State& state) {
   constexpr std::size_t kRingBytes = std::size_t{1} << 22;
   const std::unique_ptr<std::byte[]> memory(new std::byte[kRingBytes]);
   std::memset(memory.get(), 0, kRingBytes);
-  const log::Ring ring{memory.get(), memory.get(), kRingBytes, 4711};
-  const std::vector<std::byte> payload(static_cast<std::size_t>(state.range(0)));
+  const log::Ring ring{
+      .read = memory.get(), .memory = memory.get(), .size_bytes = kRingBytes, .seed = 4711};
+  std::vector<std::byte> record(sizeof(format::RecordHeader) +
+                                static_cast<std::size_t>(state.range(0)));
   log::Tail tail;
   format::RecordHeader header{};
   for (auto _ : state) {
     header.previous_txn = header.txn++;
-    tail = log::append(ring, tail, header, payload);
+    tail = log::append(ring, tail, header, record);
   }
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }

@@ -55,7 +55,6 @@ class LogSalvage {
       return lose("the log lies behind the end of the file");
     }
     const log::Ring ring{.read = view.at(PageId{meta.log.first_page}),
-                         .write = nullptr,
                          .size_bytes = std::uint64_t{meta.log.page_count} * view.page_bytes,
                          .seed = view.checksum_seed};
     log::Scanner scanner(ring, {Lsn{meta.log_start}, meta.log_chain}, meta.epoch, TxnId{meta.txn});

@@ -16,6 +16,7 @@ namespace quire::format {
 
 inline constexpr std::uint64_t kRecordAlignment = 8;
 inline constexpr std::uint64_t kLogBytesMin = 65536;
+inline constexpr std::uint64_t kLogBytesAtFirst = std::uint64_t{1} << 20;  // of a new file
 
 // Bits of RecordHeader::flags.
 inline constexpr std::uint32_t kRecordPad =

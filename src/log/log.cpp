@@ -1,5 +1,6 @@
 #include "log/log.h"
 
+#include <array>
 #include <cstring>
 
 #include "base/assert.h"
@@ -50,21 +51,27 @@ std::uint64_t checksum_of(const RecordHeader* record, std::uint64_t seed) noexce
                                  seed);
 }
 
-Tail store(const Ring& ring, const Tail& tail, RecordHeader header,
-           std::span<const std::byte> payload, std::uint64_t total) noexcept {
-  std::byte* target = ring.write + tail.end.value % ring.size_bytes;
+void write(const Ring& ring, Lsn position, std::span<const std::byte> bytes) {
+  const std::uint64_t offset = position.value % ring.size_bytes;
+  if (ring.file != nullptr) {
+    ring.file->write(ring.file_offset + offset, bytes.data(), bytes.size());
+  } else {
+    std::memcpy(ring.memory + offset, bytes.data(), bytes.size());
+  }
+}
+
+Tail store(const Ring& ring, const Tail& tail, RecordHeader header, std::span<std::byte> record,
+           std::uint64_t total) {
+  const std::size_t payload_bytes = record.size() - sizeof header;
   header.lsn = tail.end.value;
   header.chain = tail.chain;
   header.total_bytes = static_cast<std::uint32_t>(total);
-  header.payload_bytes = static_cast<std::uint32_t>(payload.size());
-  header.checksum = 0;
-  std::memcpy(target, &header, sizeof header);
-  crash_point("log: header stored");
-  if (!payload.empty()) std::memcpy(target + sizeof header, payload.data(), payload.size());
-  crash_point("log: payload stored");
-  auto* stored = reinterpret_cast<RecordHeader*>(target);
-  stored->checksum = format::record_checksum(target, payload.size(), ring.seed);
-  return {Lsn{tail.end.value + total}, stored->checksum};
+  header.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
+  std::memcpy(record.data(), &header, sizeof header);
+  header.checksum = format::record_checksum(record.data(), payload_bytes, ring.seed);
+  std::memcpy(record.data(), &header.checksum, sizeof header.checksum);
+  write(ring, tail.end, record);
+  return {Lsn{tail.end.value + total}, header.checksum};
 }
 
 }  // namespace
@@ -78,28 +85,31 @@ std::uint64_t bytes_to_append(const Ring& ring, Lsn end, std::size_t payload_byt
 }
 
 Tail append(const Ring& ring, const Tail& tail, const RecordHeader& header,
-            std::span<const std::byte> payload) noexcept {
+            std::span<std::byte> record) {
+  const std::size_t payload_bytes = record.size() - sizeof header;
   Tail at = tail;
-  if (!fits_before_end(ring, at.end.value % ring.size_bytes, payload.size())) {
+  if (!fits_before_end(ring, at.end.value % ring.size_bytes, payload_bytes)) {
     RecordHeader pad = header;
     pad.flags = format::kRecordPad;
-    at = store(ring, at, pad, {}, ring.size_bytes - at.end.value % ring.size_bytes);
-    crash_point("log: pad stored");
+    std::array<std::byte, sizeof pad> place;
+    at = store(ring, at, pad, place, ring.size_bytes - at.end.value % ring.size_bytes);
+    crash_point("log: pad written");
   }
   const std::uint64_t offset = at.end.value % ring.size_bytes;
-  QUIRE_ASSERT(fits_before_end(ring, offset, payload.size()));
-  return store(ring, at, header, payload, total_bytes(ring, offset, payload.size()));
+  QUIRE_ASSERT(fits_before_end(ring, offset, payload_bytes));
+  return store(ring, at, header, record, total_bytes(ring, offset, payload_bytes));
 }
 
 // From behind, so that a death in between leaves the pad, by which the next one finds the rest.
-Lsn erase_record(const Ring& ring, Lsn end) noexcept {
+Lsn erase_record(const Ring& ring, Lsn end) {
   const RecordHeader* record = header_at(ring, end.value);
   if (record == nullptr) return end;
   Lsn changed{end.value + sizeof(RecordHeader)};
   if ((record->flags & format::kRecordPad) != 0) {
     changed = std::max(changed, erase_record(ring, Lsn{end.value + record->total_bytes}));
   }
-  std::memset(ring.write + end.value % ring.size_bytes, 0, sizeof(RecordHeader));
+  constexpr std::array<std::byte, sizeof(RecordHeader)> kZeros = {};
+  write(ring, end, kZeros);
   return changed;
 }
 

@@ -2,6 +2,10 @@
 // stands at byte p mod size of the ring. A record never straddles the ring's end: a pad record
 // fills it up.
 //
+// What is appended goes through a call of the system, not through the map: each flush makes the
+// pages of a shared mapping read-only again, so a store would cost a page fault per process and
+// flush, and each flush an interrupt of the other processors.
+//
 // Threads: append and erase by the holder of the writer lock; reading what was published to the
 // reader's thread.
 #pragma once
@@ -13,15 +17,19 @@
 
 #include "base/id.h"
 #include "format/record.h"
+#include "storage/data_file.h"
 
 namespace quire::log {
 
-// Where the ring is mapped. `write` is null for those who only read.
+// Where the ring is mapped, and how it is written: as bytes of a file, or as memory. Who only reads
+// has neither.
 struct Ring {
   const std::byte* read = nullptr;
-  std::byte* write = nullptr;
-  std::uint64_t size_bytes = 0;  // a multiple of 4096
-  std::uint64_t seed = 0;        // of the checksums
+  storage::DataFile* file = nullptr;
+  std::uint64_t file_offset = 0;  // of the ring in `file`
+  std::byte* memory = nullptr;    // without a file
+  std::uint64_t size_bytes = 0;   // a multiple of 4096
+  std::uint64_t seed = 0;         // of the checksums
 };
 
 // The end of a log: where the next record goes and what it has to continue.
@@ -37,15 +45,16 @@ inline constexpr std::size_t kPayloadBytesMax = std::size_t{8} << 20;
 std::uint64_t bytes_to_append(const Ring& ring, Lsn end, std::size_t payload_bytes) noexcept;
 
 // Appends one record; the caller has made sure that it overwrites nothing that recovery still
-// needs. Of `header`, epoch, flags, txn, previous_txn and durable count. Returns the new tail; the
-// record counts once that is published.
+// needs. `record` is room for the header and the payload behind it, and is completed. Of `header`,
+// epoch, flags, txn, previous_txn and durable count. Returns the new tail; the record counts once
+// that is published. Throws Errc::io, Errc::no_space: it may stand there, whole or in part.
 Tail append(const Ring& ring, const Tail& tail, const format::RecordHeader& header,
-            std::span<const std::byte> payload) noexcept;
+            std::span<std::byte> record);
 
 // Makes a record that stands at `end`, and a pad before it, unreadable: a transaction that never
 // committed has left it. Returns the position up to which bytes may have changed; `end` when
-// nothing stands there.
-Lsn erase_record(const Ring& ring, Lsn end) noexcept;
+// nothing stands there. Throws Errc::io, Errc::no_space.
+Lsn erase_record(const Ring& ring, Lsn end);
 
 // Calls a range of the ring's bytes [from, to) by its one or two pieces inside the ring.
 template <typename Visit>

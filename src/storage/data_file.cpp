@@ -181,6 +181,14 @@ std::size_t DataFile::read(std::uint64_t offset, std::byte* bytes, std::size_t s
   return read_at(state_->pages, offset, bytes, size_bytes, state_->path);
 }
 
+void DataFile::write(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes) {
+  if (is_private() || !is_size_allowed(offset + size_bytes)) {
+    std::memcpy(write_base() + offset, bytes, size_bytes);
+  } else {
+    write_at(state_->log, offset, bytes, size_bytes, "write the log", state_->path);
+  }
+}
+
 void DataFile::map(std::uint64_t reserve_bytes) {
   QUIRE_ASSERT(reserved_bytes() == 0);
   const std::uint64_t wanted = reserve_bytes != 0 ? reserve_bytes : kReserveBytes;

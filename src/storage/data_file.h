@@ -83,6 +83,10 @@ class DataFile {
   // Throws Errc::io.
   std::size_t read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const;
 
+  // Writes a range of the file, without its mapping unless a limit of this process (ulimit -f) is
+  // in the way. Throws Errc::io, Errc::no_space: some of it may have been written.
+  void write(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes);
+
   // Reserves address space and maps the file twice (read-only for everyone, read-write for the
   // writer's code; in a single-mapping build both are the same). `reserve_bytes` 0 = 1 TiB; raised
   // to the file's size, halved until the system grants it. The window is fixed until the object

@@ -53,16 +53,17 @@ FileIdentity identity_in(const struct stat& status) noexcept {
   return {.device = status.st_dev, .inode = status.st_ino};
 }
 
-// A process that reaches RLIMIT_FSIZE is killed by SIGXFSZ before it sees an error.
 void require_size_allowed(std::uint64_t size_bytes, const std::string& action,
                           const std::filesystem::path& path) {
-  struct rlimit limit = {};
-  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && size_bytes > limit.rlim_cur) {
-    throw_errno(EFBIG, action, path);
-  }
+  if (!is_size_allowed(size_bytes)) throw_errno(EFBIG, action, path);
 }
 
 }  // namespace
+
+bool is_size_allowed(std::uint64_t size_bytes) noexcept {
+  struct rlimit limit = {};
+  return ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || size_bytes <= limit.rlim_cur;
+}
 
 std::error_code last_error() noexcept { return {errno, std::generic_category()}; }
 

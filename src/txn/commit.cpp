@@ -98,7 +98,8 @@ bool Transaction::fits_log() const {
   const log::Ring ring = store_.ring();
   const std::uint64_t used =
       base_.log_end.value - store_.control().log_start.load(std::memory_order_acquire);
-  const std::uint64_t needed = log::bytes_to_append(ring, base_.log_end, payload_.size());
+  const std::uint64_t needed =
+      log::bytes_to_append(ring, base_.log_end, record_.size() - sizeof(format::RecordHeader));
   return needed <= ring.size_bytes && used <= ring.size_bytes - needed;
 }
 
@@ -117,7 +118,7 @@ void Transaction::commit_by_record(Durability durability) {
   header.previous_txn = txn_.value - 1;
   header.durable = store_.durable().value;
   const log::Tail tail =
-      log::append(store_.ring(), {base_.log_end, base_.log_chain}, header, payload_);
+      log::append(store_.writable_ring(), {base_.log_end, base_.log_chain}, header, record_);
   crash_point("commit: record appended");
   state_.log_end = tail.end;
   state_.log_chain = tail.chain;

@@ -12,7 +12,6 @@ namespace quire::txn {
 namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-constexpr std::uint64_t kFirstLogBytes = kMiB;
 constexpr std::uint64_t kFirstFileBytes = 2 * kMiB;
 constexpr int kOpenAttempts = 100;  // creation races with deletion at most this often
 
@@ -41,7 +40,8 @@ format::Meta first_meta(std::uint32_t page_bytes) {
   meta.page_count = kFirstFileBytes / page_bytes;
   meta.map[0] = {reserved_pages, 1};
   meta.map[1] = {reserved_pages + 1, 1};
-  meta.log = {reserved_pages + 2, static_cast<std::uint32_t>(kFirstLogBytes / page_bytes)};
+  meta.log = {reserved_pages + 2,
+              static_cast<std::uint32_t>(format::kLogBytesAtFirst / page_bytes)};
   meta.epoch = 1;
   meta.clean = 1;
   return meta;
@@ -82,7 +82,7 @@ bool create_file(const std::filesystem::path& path, const Options& options) {
       .pieces = pieces,
       .piece_count = std::size(pieces),
       .zeroed_offset = std::uint64_t{metas[0].log.first_page} * page_bytes,
-      .zeroed_bytes = kFirstLogBytes,
+      .zeroed_bytes = format::kLogBytesAtFirst,
   };
   return storage::DataFile::create(path, image, options.allow_any_filesystem);
 }

@@ -75,7 +75,7 @@ log::Ring File::ring_at(std::uint64_t log_run) const {
   if (run.page_count == 0) require_readable();
   const std::uint64_t offset = std::uint64_t{run.first_page} * facts_.page_bytes;
   return {.read = data_.read_base() + offset,
-          .write = data_.write_base() != nullptr ? data_.write_base() + offset : nullptr,
+          .file_offset = offset,
           .size_bytes = std::uint64_t{run.page_count} * facts_.page_bytes,
           .seed = facts_.checksum_seed};
 }

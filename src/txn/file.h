@@ -74,8 +74,8 @@ class File {
   // The last checkpoint, of the state that reads would begin at now.
   virtual TxnId checkpointed() const noexcept = 0;
 
-  // The log where its run of pages stands in the region as `log_run`. Throws Errc::io when the
-  // region was lost under us.
+  // The log, to be read, where its run of pages stands in the region as `log_run`. Throws Errc::io
+  // when the region was lost under us.
   log::Ring ring_at(std::uint64_t log_run) const;
 
   // True when a meta agrees with what never changes in this file's life.

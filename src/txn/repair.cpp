@@ -76,7 +76,7 @@ void WriterHold::settle(WriterLock::Taken taken) {
 namespace {
 
 void erase_uncommitted_record(Store& store, bool writer_died) {
-  const log::Ring ring = store.ring();
+  const log::Ring ring = store.writable_ring();
   const Lsn end = store.visible_state().log_end;
   if (!writer_died && !log::is_header_at(ring, end)) return;
   const FlushTurn turn(store);

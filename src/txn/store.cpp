@@ -105,15 +105,19 @@ Store::~Store() {
 
 void Store::require_durable_name() {
   if (is_name_durable_.load(std::memory_order_relaxed) || data().is_private()) return;
-  if (const auto error = data().flush_name()) {
-    storage::throw_errno(error.value(), "flush its directory", data().path());
-  }
+  if (const auto error = data().flush_name()) poison(error, "flushing its directory");
   is_name_durable_.store(true, std::memory_order_relaxed);
 }
 
 void Store::require_window() const { view(allocator_.file_pages()); }
 
 log::Ring Store::ring() const { return ring_at(control().log_run.load(std::memory_order_acquire)); }
+
+log::Ring Store::writable_ring() {
+  log::Ring writable = ring();
+  writable.file = &data();
+  return writable;
+}
 
 bool Store::load_state(TxnId txn, State& state) const noexcept {
   return shared::load_state(region_.state(txn.value), txn.value, state);

@@ -54,15 +54,16 @@ class Store final : public File {
 
   // Makes the file's name durable, once: its creator may have died between naming it and flushing
   // the name. Whoever commits asks first; a process that only reads does not wait for the disk.
-  // Throws Errc::io.
+  // Throws Errc::poisoned.
   void require_durable_name();
 
   // Throws Errc::no_space when the file has outgrown this process's window. Whoever writes or
   // flushes asks first.
   void require_window() const;
 
-  // Throws Errc::io when the region was lost under us.
+  // Throw Errc::io when the region was lost under us.
   log::Ring ring() const;
+  log::Ring writable_ring();
 
   // The state record of `txn`; false when it has been overwritten.
   bool load_state(TxnId txn, State& state) const noexcept;

@@ -265,12 +265,13 @@ bool Transaction::drop(std::string_view name) {
 void Transaction::log(const format::Operation& operation) {
   if (log_is_dropped_) return;
   const std::size_t limit = std::min<std::size_t>(log::kPayloadBytesMax, store_.ring().size_bytes);
-  if (payload_.size() + format::operation_bytes(operation) > limit) {
+  if (record_.empty()) record_.resize(sizeof(format::RecordHeader));
+  if (record_.size() - sizeof(format::RecordHeader) + format::operation_bytes(operation) > limit) {
     log_is_dropped_ = true;
-    payload_ = {};
+    record_ = {};
     return;
   }
-  format::append_operation(payload_, operation);
+  format::append_operation(record_, operation);
 }
 
 }  // namespace quire::txn

@@ -111,7 +111,7 @@ class Transaction {
   std::map<std::string, OpenTable, std::less<>> tables_;
   std::map<std::uint32_t, std::string> names_by_id_;  // of replay
   std::uint64_t table_count_ = 0;
-  std::vector<std::byte> payload_;
+  std::vector<std::byte> record_;  // room for a header, and the payload
   bool names_extents_ = false;
   bool log_is_dropped_ = false;  // more than a record may hold: the commit is a checkpoint
   bool is_replay_ = false;

@@ -1,5 +1,6 @@
 #include "crash/seam.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <stdexcept>
@@ -214,18 +215,26 @@ int Seam::ftruncate(int descriptor, off_t bytes) {
   return result;
 }
 
+// A page at a time: between two pages a kill may end the call.
 ssize_t Seam::pwrite(int descriptor, const void* bytes, size_t count, off_t offset) {
   Seam& seam = *active_;
-  if (seam.is_data(descriptor) && std::exchange(seam.is_write_to_fail_, false)) {
+  if (!seam.is_data(descriptor)) return seam.system_.pwrite(descriptor, bytes, count, offset);
+  if (std::exchange(seam.is_write_to_fail_, false)) {
     errno = EIO;
     return -1;
   }
-  const ssize_t result = seam.system_.pwrite(descriptor, bytes, count, offset);
-  if (seam.is_data(descriptor)) {
+  size_t done = 0;
+  while (done < count) {
+    const off_t at = offset + static_cast<off_t>(done);
+    const size_t step = std::min(count - done, kPageBytes - static_cast<size_t>(at) % kPageBytes);
+    const ssize_t written =
+        seam.system_.pwrite(descriptor, static_cast<const char*>(bytes) + done, step, at);
+    if (written <= 0) return done > 0 ? static_cast<ssize_t>(done) : written;
+    done += static_cast<size_t>(written);
     seam.note_size(descriptor);
     seam.moment("after pwrite");
   }
-  return result;
+  return static_cast<ssize_t>(done);
 }
 
 int Seam::fdatasync(int descriptor) {

@@ -163,12 +163,14 @@ void Actor::commit(Durability durability, const Edits& edits) {
   try {
     transaction.commit(durability);
   } catch (const Error& error) {
-    if (error.code() == Errc::no_space) {
+    const bool is_visible = machine_.seam().visible_count() > visible_before;
+    // A record that could not be written has never been there; the database is as good as before.
+    if (error.code() == Errc::no_space || (error.code() == Errc::io && !is_visible)) {
       history_.refused();
       return;
     }
     history_.failed();
-    if (machine_.seam().visible_count() > visible_before) history_.remember_id(txn);
+    if (is_visible) history_.remember_id(txn);
     throw;
   }
   history_.returned(txn, durability == Durability::full);

@@ -52,12 +52,12 @@ void glance_everywhere(const log::Ring& ring, std::uint64_t first) {
 void go_on(const log::Ring& ring, const log::Tail& tail, const fuzz::LogStart& start) {
   const Lsn changed = log::erase_record(ring, tail.end);
   if (changed < tail.end) fuzz::finding("erasing goes backwards");
-  const std::array<std::byte, 40> payload = {};
-  const std::uint64_t needed = log::bytes_to_append(ring, tail.end, payload.size());
+  std::array<std::byte, sizeof(format::RecordHeader) + 40> record = {};
+  const std::uint64_t needed = log::bytes_to_append(ring, tail.end, 40);
   if (needed > ring.size_bytes) return;
   format::RecordHeader header;
   header.epoch = start.epoch;
-  const log::Tail after = log::append(ring, tail, header, payload);
+  const log::Tail after = log::append(ring, tail, header, record);
   if (after.end.value != tail.end.value + needed) fuzz::finding("an append of another length");
 }
 
@@ -68,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const fuzz::LogStart start = fuzz::log_start_of(input);
   input.file.resize(fuzz::ring_bytes_of(input));
   const log::Ring ring{.read = input.file.data(),
-                       .write = input.file.data(),
+                       .memory = input.file.data(),
                        .size_bytes = input.file.size(),
                        .seed = start.seed};
   const log::Tail tail = scan(ring, start);

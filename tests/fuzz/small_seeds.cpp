@@ -21,25 +21,25 @@ Seed ring_of(const char* name, std::size_t ring_bytes, std::uint64_t position, i
   const LogStart start{position, 7, 10, 3, 1};
   Input input = make_ring(ring_bytes, start);
   const log::Ring ring{.read = input.file.data(),
-                       .write = input.file.data(),
+                       .memory = input.file.data(),
                        .size_bytes = ring_bytes,
                        .seed = start.seed};
   log::Tail tail{Lsn{position}, start.chain};
   for (int i = 0; i < count; ++i) {
-    std::vector<std::byte> payload;
+    std::vector<std::byte> record(sizeof(format::RecordHeader));
     const std::string key = "key" + std::to_string(i);
-    format::append_operation(payload, {.kind = format::OperationKind::create, .key = "table"});
+    format::append_operation(record, {.kind = format::OperationKind::create, .key = "table"});
     format::append_operation(
-        payload, {.kind = format::OperationKind::put, .table_id = 1, .key = key, .value = "value"});
-    format::append_operation(payload, {.kind = format::OperationKind::put_extent, .key = key});
-    format::append_operation(payload, {.kind = format::OperationKind::erase, .key = key});
+        record, {.kind = format::OperationKind::put, .table_id = 1, .key = key, .value = "value"});
+    format::append_operation(record, {.kind = format::OperationKind::put_extent, .key = key});
+    format::append_operation(record, {.kind = format::OperationKind::erase, .key = key});
     format::RecordHeader header;
     header.epoch = start.epoch;
     header.flags = format::kRecordNamesExtents;
     header.txn = start.txn + static_cast<std::uint64_t>(i) + 1;
     header.previous_txn = header.txn - 1;
     header.durable = position;
-    tail = log::append(ring, tail, header, payload);
+    tail = log::append(ring, tail, header, record);
   }
   return {name, std::move(input)};
 }

@@ -24,9 +24,10 @@ class Log : public ::testing::Test {
  protected:
   Log()
       : bytes_(kRingBytes / 8),
-        ring_{reinterpret_cast<std::byte*>(bytes_.data()), nullptr, kRingBytes, 99} {
-    ring_.write = reinterpret_cast<std::byte*>(bytes_.data());
-  }
+        ring_{.read = reinterpret_cast<std::byte*>(bytes_.data()),
+              .memory = reinterpret_cast<std::byte*>(bytes_.data()),
+              .size_bytes = kRingBytes,
+              .seed = 99} {}
 
   // Appends the next transaction with so many payload bytes.
   void append(std::size_t payload_bytes, std::uint64_t durable = 0) {
@@ -35,9 +36,9 @@ class Log : public ::testing::Test {
     header.txn = ++txn_;
     header.previous_txn = txn_ - 1;
     header.durable = durable;
-    const std::vector<std::byte> payload(payload_bytes, std::byte(txn_));
+    std::vector<std::byte> record(sizeof header + payload_bytes, std::byte(txn_));
     starts_.push_back(tail_.end);
-    tail_ = log::append(ring_, tail_, header, payload);
+    tail_ = log::append(ring_, tail_, header, record);
   }
 
   Scanner scan(const Tail& from, std::uint64_t txn) const {
@@ -52,7 +53,7 @@ class Log : public ::testing::Test {
     return found;
   }
 
-  std::byte* at(Lsn position) { return ring_.write + position.value % kRingBytes; }
+  std::byte* at(Lsn position) { return ring_.memory + position.value % kRingBytes; }
 
   std::vector<std::uint64_t> bytes_;
   Ring ring_;
@@ -161,9 +162,9 @@ TEST_F(Log, ErasesARecordTogetherWithThePadInFrontOfIt) {
   pad.epoch = kEpoch;
   pad.txn = txn + 1;
   pad.previous_txn = txn;
-  const std::vector<std::byte> other(3000, std::byte{1});
+  std::vector<std::byte> other(sizeof(RecordHeader) + 3000, std::byte{1});
   log::append(ring_, committed, pad, other);
-  std::memset(ring_.write, 0, sizeof(RecordHeader));  // its record never got there
+  std::memset(ring_.memory, 0, sizeof(RecordHeader));  // its record never got there
   EXPECT_EQ(scan(committed, txn).next(), nullptr);
   EXPECT_EQ(log::erase_record(ring_, Lsn{kRingBytes * 3}), Lsn{kRingBytes * 3})
       << "nothing stands there";
