@@ -1,8 +1,9 @@
 // Single durable puts by 1, 2, 4 and 8 committers at a time, as threads of one process and as
 // processes: commits per second, their ratio to one committer's, and how long a commit takes. The
 // kinds take turns, so that whatever else the machine does hits all of them; medians of the turns.
-// Each turn begins with a file of so many entries (none by default), and puts new ones and old
-// ones.
+// All on one file, which has so many entries at first (none by default), after a turn that does not
+// count: a log that is new and small makes checkpoints frequent until it has grown. Nor does the
+// beginning of each turn, in which processes meet the file's pages for the first time.
 #include <quire/quire.h>
 
 #include <algorithm>
@@ -27,6 +28,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kCommitterCounts[] = {1, 2, 4, 8};
+constexpr unsigned kCommittersMax = 8;
+constexpr std::chrono::seconds kWarmUp{3};
+constexpr std::chrono::milliseconds kSettling{400};  // of a turn: each process has to map the pages
 constexpr std::uint64_t kSamplesMax = 200'000;
 constexpr std::uint64_t kNewKeys = 100'000;
 
@@ -34,6 +38,7 @@ constexpr std::uint64_t kNewKeys = 100'000;
 struct Board {
   std::atomic<unsigned> ready;
   std::atomic<bool> begin;
+  std::atomic<bool> counts;
   std::atomic<bool> end;
   std::atomic<std::uint64_t> sample_count;
   std::uint32_t microseconds[kSamplesMax];
@@ -57,10 +62,11 @@ void commit_until_end(quire::Database& db, Board& board, unsigned committer,
   const std::string value(100, static_cast<char>('a' + committer));
   ++board.ready;
   while (!board.begin) std::this_thread::yield();
-  for (std::uint64_t i = committer; !board.end; i += 8) {
+  for (std::uint64_t i = committer; !board.end; i += kCommittersMax) {
     const auto start = Clock::now();
     db.put(key_of(i % key_count), value);
     const std::chrono::duration<double, std::micro> took = Clock::now() - start;
+    if (!board.counts) continue;
     const std::uint64_t sample = board.sample_count.fetch_add(1);
     if (sample < kSamplesMax) board.microseconds[sample] = static_cast<std::uint32_t>(took.count());
   }
@@ -68,8 +74,10 @@ void commit_until_end(quire::Database& db, Board& board, unsigned committer,
 
 Turn measure(Board& board, unsigned committers, std::chrono::milliseconds length) {
   while (board.ready < committers) std::this_thread::yield();
-  const auto start = Clock::now();
   board.begin = true;
+  std::this_thread::sleep_for(kSettling);
+  const auto start = Clock::now();
+  board.counts = true;
   std::this_thread::sleep_for(length);
   board.end = true;
   const std::chrono::duration<double> took = Clock::now() - start;
@@ -156,11 +164,11 @@ int main(int argc, char** argv) {
   const std::uint64_t entry_count = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 0;
   const std::uint64_t key_count = entry_count != 0 ? entry_count : kNewKeys;
   std::vector<Turn> turns[2][std::size(kCommitterCounts)];
+  begin_file(file, entry_count);
+  with_threads(file, kCommittersMax, kWarmUp, key_count);
   for (int turn = 0; turn < turn_count; ++turn) {
     for (std::size_t i = 0; i < std::size(kCommitterCounts); ++i) {
-      begin_file(file, entry_count);
       turns[0][i].push_back(with_threads(file, kCommitterCounts[i], length, key_count));
-      begin_file(file, entry_count);
       turns[1][i].push_back(with_processes(file, kCommitterCounts[i], length, key_count));
     }
   }

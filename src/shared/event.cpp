@@ -1,5 +1,6 @@
 #include "shared/event.h"
 
+#include <cerrno>
 #include <climits>
 #include <ctime>
 
@@ -19,17 +20,18 @@ constexpr std::uint32_t kOneSignal = 2;
 
 std::uint32_t event_count(const EventWord& word) noexcept { return word.load() & ~kSomebodySleeps; }
 
-void event_wait(EventWord& word, std::uint32_t seen, std::chrono::microseconds limit) noexcept {
+bool event_wait(EventWord& word, std::uint32_t seen, std::chrono::microseconds limit) noexcept {
   std::uint32_t current = seen;
   if (!word.compare_exchange_strong(current, seen | kSomebodySleeps) &&
       current != (seen | kSomebodySleeps))
-    return;
+    return true;
   crash_point("event: sleep marked");
   constexpr long kNanosPerMicro = 1000;
   constexpr long kMicrosPerSecond = 1'000'000;
   const timespec timeout{limit.count() / kMicrosPerSecond,
                          limit.count() % kMicrosPerSecond * kNanosPerMicro};
-  syscall(SYS_futex, &word, FUTEX_WAIT, seen | kSomebodySleeps, &timeout, nullptr, 0);
+  return syscall(SYS_futex, &word, FUTEX_WAIT, seen | kSomebodySleeps, &timeout, nullptr, 0) == 0 ||
+         errno != ETIMEDOUT;
 }
 
 void event_signal(EventWord& word) noexcept {

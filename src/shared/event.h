@@ -21,8 +21,9 @@ using EventWord = std::atomic<std::uint32_t>;  // lowest bit: somebody sleeps; t
 
 std::uint32_t event_count(const EventWord& word) noexcept;
 
-// Sleeps until a signal that came after `seen` was read, or for `limit`; may wake for no reason.
-void event_wait(EventWord& word, std::uint32_t seen, std::chrono::microseconds limit) noexcept;
+// Sleeps until a signal that came after `seen` was read, or for `limit`: false then. May wake for
+// no reason.
+bool event_wait(EventWord& word, std::uint32_t seen, std::chrono::microseconds limit) noexcept;
 
 // Wakes all who sleep.
 void event_signal(EventWord& word) noexcept;

@@ -18,7 +18,7 @@
 namespace quire::shared {
 
 inline constexpr std::uint64_t kRegionMagic = 0x006b636f6c2d7571;  // "qu-lock", as stored
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
 
 // What must agree before a process may touch a lock in here.
 struct RegionHeader {
@@ -80,9 +80,10 @@ struct Control {
   alignas(64) std::atomic<std::uint64_t> published;  // P
   alignas(64) std::atomic<std::uint64_t> durable;    // D, an LSN
   alignas(64) EventWord flush_event;                 // signalled by every flush
+  std::atomic<std::uint32_t> flush_turn;             // 1: somebody has the flush lock: a hint
   std::atomic<std::uint64_t> flushed_full;  // full commits up to D, as their states count them ...
   std::atomic<std::uint64_t>
-      group_sizes;  // ... how many the last two flushes covered, 32 bits each
+      group_sizes;  // ... how many came until the ends of the last two flushes, 32 bits each
   std::atomic<std::uint64_t> flush_nanos;   // what a flush takes, lately: hints, all three
   std::atomic<std::uint32_t> flush_intent;  // 1 + process slot of the one that flushes; 0 = nobody
   std::atomic<std::uint32_t> checkpoint_intent;  // the same for the flushes of a checkpoint
@@ -93,13 +94,18 @@ struct Control {
   alignas(64)
       std::atomic<std::uint64_t> log_start;  // LSN of the oldest record that recovery would replay
   std::atomic<std::uint64_t> log_run;        // pages of the log, as pack_run
+  std::atomic<std::uint64_t> checkpointed_nanos;  // coarse_nanos of the last capture: a hint
   std::atomic<std::uint32_t> epoch;
   std::atomic<std::uint32_t> clean;  // 1: the metas say so; the first write clears it on disk first
   alignas(64) CheckpointWords checkpoint;
   alignas(64) std::atomic<std::uint32_t> process_slot_count;  // slots ever used
   std::atomic<std::uint32_t> reader_slot_count;               // slots with blocks behind them
   alignas(64) pthread_mutex_t writer_mutex;
-  std::atomic<std::uint64_t> writer;        // who holds it, as pack_thread; 0 = nobody: a hint
+  std::atomic<std::uint32_t> writer_inside;  // 1: somebody has the writer lock, or died having it
+  std::atomic<std::uint32_t>
+      several_namespaces;  // 1: thread ids may repeat: the writer lock is its byte, not the mutex
+  std::atomic<std::uint64_t> pid_namespace;  // inode of the first process's
+  std::atomic<std::uint64_t> writer;  // who holds the lock, as pack_thread; 0 = nobody: a hint
   std::atomic<std::uint64_t> writer_since;  // coarse_nanos of its taking
   std::atomic<std::uint32_t>
       repair_pending;  // 1: a writer died and what it left is not taken back yet

@@ -3,13 +3,11 @@
 #include <quire/error.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <string>
-
-#include <unistd.h>
 
 #include "base/test_points.h"
 #include "shared/process.h"
+#include "shared/robust_mutex.h"
 #include "storage/byte_lock.h"
 
 namespace quire::shared {
@@ -18,8 +16,18 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::nanoseconds kYieldFor = std::chrono::microseconds(100);
+constexpr int kLooksBetweenYields = 64;  // one to two microseconds
 constexpr std::chrono::nanoseconds kSleepMin = std::chrono::microseconds(20);
 constexpr std::chrono::nanoseconds kSleepMax = std::chrono::milliseconds(2);
+
+// Tells the processor that its other thread may go first.
+void pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
 
 }  // namespace
 
@@ -74,39 +82,69 @@ void WriterLock::require_not_held() const {
   throw Error(Errc::misuse, "this thread has a transaction already; end it before the next begins");
 }
 
-std::uint64_t WriterLock::this_thread() const noexcept {
-  return pack_thread(process_, static_cast<std::uint32_t>(::gettid()));
+bool WriterLock::are_namespaces_several() const noexcept {
+  return region_.control().several_namespaces.load() != 0;
 }
 
-// Of all who wait awake one tries: trying costs a system call, and disturbs the one who unlocks.
-bool WriterLock::claim(std::uint64_t thread) noexcept {
-  std::uint64_t nobody = 0;
-  auto& writer = region_.control().writer;
-  return writer.load(std::memory_order_relaxed) == 0 &&
-         writer.compare_exchange_strong(nobody, thread);
+// Cheap: who waits awake looks again and again, and disturbs the one who unlocks only by trying.
+bool WriterLock::looks_free() const noexcept {
+  const Control& control = region_.control();
+  return are_namespaces_several() ? control.writer.load(std::memory_order_relaxed) == 0
+                                  : !is_owned(control.writer_mutex);
+}
+
+bool WriterLock::try_take() {
+  pthread_mutex_t& mutex = region_.control().writer_mutex;
+  if (!are_namespaces_several()) {
+    if (!try_lock_mutex(mutex)) return false;
+    has_mutex_ = !are_namespaces_several();
+    if (has_mutex_) return true;
+    unlock_mutex(mutex);
+  }
+  if (!bytes_.try_lock()) return false;
+  // Of somebody who came before there were several. Only looked at: dying while it tries, a thread
+  // would set free what another with the same id has.
+  if (is_owned(mutex)) {
+    bytes_.unlock();
+    return false;
+  }
+  has_mutex_ = false;
+  return true;
+}
+
+void WriterLock::take() {
+  pthread_mutex_t& mutex = region_.control().writer_mutex;
+  if (!are_namespaces_several()) {
+    lock_mutex(mutex);
+    has_mutex_ = !are_namespaces_several();
+    if (has_mutex_) return;
+    unlock_mutex(mutex);
+  }
+  bytes_.lock();
+  while (is_owned(mutex)) std::this_thread::sleep_for(kSleepMin);
+  has_mutex_ = false;
 }
 
 WriterLock::Taken WriterLock::lock() {
   require_not_held();
-  const std::uint64_t thread = this_thread();
   // Most transactions end within microseconds, less than it takes to fall asleep and be woken.
   const auto patience_ends = steady_clock::now() + kYieldFor;
   do {
-    if (claim(thread)) {
-      if (bytes_.try_lock()) return lock_mutex(thread);
-      break;
+    for (int look = 0; look < kLooksBetweenYields; ++look) {
+      if (looks_free() && try_take()) return entered();
+      pause();
     }
     std::this_thread::yield();
   } while (steady_clock::now() < patience_ends);
-  bytes_.lock();
-  return lock_mutex(thread);
+  take();
+  return entered();
 }
 
 WriterLock::Taken WriterLock::lock_for(std::chrono::nanoseconds patience) {
   require_not_held();
   const auto begin = steady_clock::now();
   for (std::chrono::nanoseconds waited{0};; waited = steady_clock::now() - begin) {
-    if (bytes_.try_lock()) return lock_mutex(this_thread());
+    if (try_take()) return entered();
     if (waited >= patience) return Taken::no;
     if (waited < kYieldFor) {
       std::this_thread::yield();
@@ -118,37 +156,34 @@ WriterLock::Taken WriterLock::lock_for(std::chrono::nanoseconds patience) {
 
 WriterLock::Taken WriterLock::try_lock() {
   require_not_held();
-  return bytes_.try_lock() ? lock_mutex(this_thread()) : Taken::no;
+  return try_take() ? entered() : Taken::no;
 }
 
-WriterLock::Taken WriterLock::lock_mutex(std::uint64_t thread) {
-  pthread_mutex_t& mutex = region_.control().writer_mutex;
-  crash_point("writer: byte taken");
-  const int result = pthread_mutex_lock(&mutex);
-  crash_point("writer: mutex taken");
-  if (result == EOWNERDEAD) {
-    // Consistent first: should the repair die too, its successor is told again.
-    pthread_mutex_consistent(&mutex);
-  } else if (result != 0) {
-    bytes_.unlock();
-    throw Error(Errc::io,
-                region_.path() + ": the writer lock fails with error " + std::to_string(result));
-  }
-  owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  thread_ = thread;
+WriterLock::Taken WriterLock::entered() noexcept {
+  crash_point("writer: lock taken");
   Control& control = region_.control();
+  owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   control.writer_since.store(coarse_nanos(), std::memory_order_relaxed);
-  control.writer.store(thread, std::memory_order_relaxed);
-  return result == EOWNERDEAD ? Taken::after_death : Taken::yes;
+  control.writer.store(pack_thread(process_, this_thread_id()), std::memory_order_relaxed);
+  const bool has_died = control.writer_inside.load(std::memory_order_relaxed) != 0;
+  control.writer_inside.store(1, std::memory_order_release);
+  crash_point("writer: inside");
+  return has_died ? Taken::after_death : Taken::yes;
 }
 
 void WriterLock::unlock() noexcept {
+  Control& control = region_.control();
+  const bool has_mutex = has_mutex_;
   owner_.store({}, std::memory_order_relaxed);
-  std::uint64_t mine = thread_;
-  pthread_mutex_unlock(&region_.control().writer_mutex);
-  crash_point("writer: mutex given back");
-  bytes_.unlock();
-  region_.control().writer.compare_exchange_strong(mine, 0);
+  control.writer.store(0, std::memory_order_relaxed);
+  control.writer_inside.store(0, std::memory_order_release);
+  crash_point("writer: left");
+  if (has_mutex) {
+    unlock_mutex(control.writer_mutex);
+  } else {
+    bytes_.unlock();
+  }
+  crash_point("writer: lock given back");
 }
 
 bool WriterLock::held_by_this_thread() const noexcept {

@@ -31,9 +31,10 @@ class ByteMutex {
   std::mutex threads_;
 };
 
-// One writer at a time. The OFD lock comes before the robust mutex because a robust futex knows its
-// owner by thread id, and equal thread ids in two PID namespaces would let two writers in; the
-// robust mutex tells that an owner died in the middle of something (rule 12).
+// One writer at a time: a robust mutex, or, once processes of several PID namespaces are attached,
+// an OFD lock on a byte. A robust mutex knows its owner by thread id, and equal ids in two
+// namespaces would let two writers in; the byte costs system calls. A word in the region tells that
+// an owner died in the middle of something (rule 12). tests/model/namespaces.pml is the protocol.
 class WriterLock {
  public:
   enum class Taken { no, yes, after_death };
@@ -46,8 +47,8 @@ class WriterLock {
   // anything else. Throws Errc::misuse when this thread holds it already.
   Taken lock();
 
-  // Waits no longer than that; Taken::no then. Asks again and again, because byte locks know no
-  // timeout: whoever waits in `lock` comes first.
+  // Waits no longer than that; Taken::no then. Asks again and again: whoever waits in `lock` comes
+  // first.
   Taken lock_for(std::chrono::nanoseconds patience);
 
   // Taken::no when somebody else holds it.
@@ -64,15 +65,17 @@ class WriterLock {
 
  private:
   void require_not_held() const;
-  std::uint64_t this_thread() const noexcept;
-  bool claim(std::uint64_t thread) noexcept;
-  Taken lock_mutex(std::uint64_t thread);
+  bool looks_free() const noexcept;
+  bool are_namespaces_several() const noexcept;
+  bool try_take();
+  void take();
+  Taken entered() noexcept;
 
   const Region& region_;
   std::uint32_t process_;
   ByteMutex bytes_;
   std::atomic<std::thread::id> owner_{};
-  std::uint64_t thread_ = 0;  // the holder's, as pack_thread
+  bool has_mutex_ = false;  // of the holder: else it has the byte
 };
 
 }  // namespace quire::shared

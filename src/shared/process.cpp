@@ -6,7 +6,9 @@
 #include <ctime>
 #include <fstream>
 
+#include <pthread.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace quire::shared {
 namespace {
@@ -23,7 +25,19 @@ char state_of(const ProcessThread& thread) {
                                                                             : line[command_end + 2];
 }
 
+thread_local std::uint32_t known_thread_id = 0;
+
 }  // namespace
+
+// The thread that survives in a forked child is another one.
+std::uint32_t this_thread_id() noexcept {
+  if (known_thread_id == 0) {
+    [[maybe_unused]] static const int watching =
+        pthread_atfork(nullptr, nullptr, [] { known_thread_id = 0; });
+    known_thread_id = static_cast<std::uint32_t>(::gettid());
+  }
+  return known_thread_id;
+}
 
 std::string command_of(const ProcessSlot& slot) {
   std::array<char, sizeof slot.command> bytes = {};

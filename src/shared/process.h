@@ -22,6 +22,9 @@ constexpr std::uint64_t pack_thread(std::uint32_t process_slot, std::uint32_t th
   return std::uint64_t{thread_id} << 32 | (process_slot + std::uint64_t{1});
 }
 
+// As the system numbers it, asked for once per thread.
+std::uint32_t this_thread_id() noexcept;
+
 std::string command_of(const ProcessSlot& slot);
 
 // Ids are those of the process's own PID namespace.

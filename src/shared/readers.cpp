@@ -54,18 +54,6 @@ std::uint64_t now_seconds() noexcept {
   return static_cast<std::uint64_t>(now.tv_sec);
 }
 
-thread_local std::uint64_t known_thread_id = 0;
-
-// Asked of the system once per thread; the thread that survives in a forked child is another one.
-std::uint64_t thread_id() noexcept {
-  if (known_thread_id == 0) {
-    [[maybe_unused]] static const int watching =
-        pthread_atfork(nullptr, nullptr, [] { known_thread_id = 0; });
-    known_thread_id = static_cast<std::uint64_t>(::gettid());
-  }
-  return known_thread_id;
-}
-
 // Whether the owners of slots live, asked of the system once per process.
 template <typename IsAlive>
 class Owners {
@@ -206,7 +194,7 @@ std::uint32_t Readers::enter(TxnId* txn) {
 
 TxnId Readers::enter_again(std::uint32_t slot) noexcept {
   ReaderSlot& reader = slots_[slot];
-  reader.thread.store(thread_id(), std::memory_order_relaxed);
+  reader.thread.store(this_thread_id(), std::memory_order_relaxed);
   reader.since_seconds.store(now_seconds(), std::memory_order_relaxed);
   return move_on(slot);
 }

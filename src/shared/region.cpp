@@ -13,7 +13,9 @@
 #include "base/assert.h"
 #include "base/test_points.h"
 #include "shared/boot.h"
+#include "shared/process.h"
 #include "shared/region_view.h"
+#include "shared/robust_mutex.h"
 #include "storage/byte_lock.h"
 
 namespace quire::shared {
@@ -54,17 +56,6 @@ RegionHeader header_for(const storage::DataFile& data) noexcept {
   return header;
 }
 
-void initialise_mutex(pthread_mutex_t& mutex) {
-  pthread_mutexattr_t attributes;
-  int failed = pthread_mutexattr_init(&attributes);
-  failed |= pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  failed |= pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-  failed |= pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
-  failed |= pthread_mutex_init(&mutex, &attributes);
-  pthread_mutexattr_destroy(&attributes);
-  if (failed != 0) throw Error(Errc::io, "the system has no robust process-shared mutexes");
-}
-
 }  // namespace
 
 std::filesystem::path region_path(const std::filesystem::path& data_path) {
@@ -86,7 +77,11 @@ Region::Region(const storage::DataFile& data, bool guards_faults)
   int sightings = 0;
   for (;;) {
     const Attempt attempt = try_attach();
-    if (attempt == Attempt::alone || attempt == Attempt::joined) return;
+    if (attempt == Attempt::alone) return;
+    if (attempt == Attempt::joined) {
+      note_namespace();
+      return;
+    }
     sightings = attempt == Attempt::again ? 0 : sightings + 1;
     const bool may_pass = attempt == Attempt::not_ready || belongs_to_data();
     if (sightings >= (may_pass ? kPassingSightingsMax : kMixedSightingsMax)) {
@@ -213,12 +208,24 @@ void Region::initialise() {
   file_.ensure(kReaderSlotsOffset, kSlotStep * sizeof(ReaderSlot));
   control().reader_slot_count.store(kSlotStep, std::memory_order_relaxed);
   initialise_mutex(control().writer_mutex);
+  control().checkpointed_nanos.store(coarse_nanos(), std::memory_order_relaxed);
+  control().pid_namespace.store(pid_namespace_here(), std::memory_order_relaxed);
+  note_namespace();
   // Both must outlive a death in here: poison is forgotten only by `open_to_others`, the intent by
   // recovery's flush.
   control().poisoned_before.store(was_poisoned_ || was_missing_ ? 1 : 0, std::memory_order_release);
   control().checkpoint_intent.store(was_interrupted_ ? 1 : 0, std::memory_order_release);
   crash_point("region: initialised");
   std::memcpy(file_.base(), &header, sizeof header);
+}
+
+// Before this process asks for the writer lock: its thread ids may be those of others (see
+// tests/model/namespaces.pml).
+void Region::note_namespace() noexcept {
+  const std::uint64_t here = pid_namespace_here();
+  if (!kMutexIsUsable || here == 0 || here != control().pid_namespace.load()) {
+    control().several_namespaces.store(1);
+  }
 }
 
 void Region::open_to_others() {

@@ -77,6 +77,7 @@ class Region {
   Attempt try_attach();
   Attempt try_join();
   void initialise();
+  void note_namespace() noexcept;
   void map();
   bool says_in_file(std::size_t word) const;
   bool is_ready();

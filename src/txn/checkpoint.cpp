@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/test_points.h"
 #include "format/space_map.h"
+#include "shared/process.h"
 #include "txn/flush.h"
 #include "txn/meta_store.h"
 #include "txn/repair.h"
@@ -25,6 +26,8 @@ using shared::CheckpointWords;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kLogBytesFew =
     64 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
+constexpr std::uint64_t kLogBytesHasty = 16 * kMiB;  // up to here if only it was full within ...
+constexpr std::uint64_t kHastyNanos = 10 * shared::kNanosPerSecond;
 constexpr std::uint64_t kLogGrowthMax = 8;  // times its size
 
 format::StoredRun stored(PageRun run) noexcept { return {run.first.value, run.page_count}; }
@@ -80,21 +83,27 @@ bool log_is_filling(const Store& store) {
   return state.log_end.value - store.control().log_start.load() > store.ring().size_bytes / 4 * 3;
 }
 
-// A log that fills up soon makes checkpoints frequent, and each writes most of the pages that
-// random changes touch: it grows, in few steps, to what the amount of data justifies. Pages that it
-// is to have then; 0: it stays.
+// A log that fills up soon makes checkpoints frequent. Each writes most of the pages that random
+// changes touch, and makes all pages read-only again, so that the next store into each faults, in
+// every process. The log grows, in few steps, to what the amount of data justifies, and where it
+// was full within seconds in any case to kLogBytesHasty. Pages that it is to have then; 0: it
+// stays.
 std::uint32_t larger_log_pages(Store& store, const State& state) {
   if (!log_is_filling(store)) return 0;
   const pages::Allocator& allocator = store.allocator();
   const std::uint64_t page_bytes = store.facts().page_bytes;
+  const std::uint64_t log_bytes = store.ring().size_bytes;
   const std::uint64_t unused_pages =
       allocator.free_pages() + allocator.deferred_pages(state.deferred_tail);
   const std::uint64_t used_pages =
       allocator.file_pages() - std::min(unused_pages, allocator.file_pages());
-  const std::uint64_t log_bytes = store.ring().size_bytes;
   const std::uint64_t data_bytes =
       used_pages * page_bytes - std::min(used_pages * page_bytes, log_bytes);
-  const std::uint64_t limit = std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
+  const std::uint64_t since_nanos =
+      shared::coarse_nanos() - store.control().checkpointed_nanos.load(std::memory_order_relaxed);
+  const bool is_hasty = since_nanos < kHastyNanos && log_bytes >= format::kLogBytesAtFirst;
+  const std::uint64_t limit = std::max({data_bytes / 3, std::min(data_bytes, kLogBytesFew),
+                                        is_hasty ? kLogBytesHasty : std::uint64_t{0}});
   if (log_bytes * 2 > limit) return 0;
   return static_cast<std::uint32_t>(std::min(log_bytes * kLogGrowthMax, limit) / page_bytes);
 }
@@ -143,6 +152,7 @@ class Checkpoint {
       place_map();
       crash_point("checkpoint: map placed");
       fill_map();
+      store_.control().checkpointed_nanos.store(shared::coarse_nanos(), std::memory_order_relaxed);
       crash_point("checkpoint: captured");
     } catch (...) {
       abandon(store_);

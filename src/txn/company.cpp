@@ -45,14 +45,15 @@ void await_company(const Store& store) {
   }
 }
 
+// Those who came during the flush are of the company, too: nobody has to wake them, and soon they
+// would be the only ones who are not waited for.
 void note_company(Store& store, const State& state, nanoseconds took) noexcept {
   shared::Control& control = store.control();
   const std::uint64_t before = control.flushed_full.load(std::memory_order_relaxed);
-  const std::uint64_t covered =
-      std::min<std::uint64_t>(state.full_count - std::min(state.full_count, before), UINT32_MAX);
+  const std::uint64_t came = std::min<std::uint64_t>(pending_count(store), UINT32_MAX);
   control.flushed_full.store(std::max(state.full_count, before), std::memory_order_relaxed);
   const std::uint64_t sizes = control.group_sizes.load(std::memory_order_relaxed);
-  control.group_sizes.store(sizes << 32 | covered, std::memory_order_relaxed);
+  control.group_sizes.store(sizes << 32 | came, std::memory_order_relaxed);
   const std::uint64_t average = control.flush_nanos.load(std::memory_order_relaxed);
   const auto latest = static_cast<std::uint64_t>(std::min(took, kFlushMax).count());
   control.flush_nanos.store(average == 0 ? latest : (average * (kHistory - 1) + latest) / kHistory,

@@ -124,13 +124,17 @@ void lead(Store& store) {
 FlushTurn::FlushTurn(Store& store, std::chrono::milliseconds patience)
     : store_(store), holds_(true) {
   if (!store.flush_lock().lock_for(patience)) store.control().overtaken.store(1);
+  store.control().flush_turn.store(1, std::memory_order_relaxed);
 }
 
 FlushTurn::FlushTurn(Store& store, std::try_to_lock_t)
-    : store_(store), holds_(store.flush_lock().try_lock()) {}
+    : store_(store), holds_(store.flush_lock().try_lock()) {
+  if (holds_) store.control().flush_turn.store(1, std::memory_order_relaxed);
+}
 
 FlushTurn::~FlushTurn() {
   if (!holds_) return;
+  store_.control().flush_turn.store(0);
   store_.flush_lock().unlock();
   // Not sooner: a follower that this flush did not cover would find the lock still taken, sleep
   // again, and nobody would wake it.
@@ -147,23 +151,35 @@ void redirty_unflushed(Store& store, Lsn to) {
   }
 }
 
+namespace {
+
+// False when the flush is somebody else's. `asks`: also when it only looks like that, after a
+// death.
+bool try_to_lead(Store& store, bool asks) {
+  if (!asks && store.control().flush_turn.load() != 0) return false;
+  const FlushTurn turn(store, std::try_to_lock);
+  if (!turn.holds()) return false;
+  // With the writer lock, which a transaction may hold that needs room among the states, nobody
+  // could come.
+  if (!store.writer_lock().held_by_this_thread()) await_company(store);
+  crash_point("flush: company awaited");
+  lead(store);
+  return true;
+}
+
+}  // namespace
+
 void flush_until(Store& store, Lsn target) {
   shared::Control& control = store.control();
   const auto patience_ends = std::chrono::steady_clock::now() + kLeaderPatience;
+  bool was_woken = true;
   for (;;) {
     const std::uint32_t event = shared::event_count(control.flush_event);
     if (store.durable() >= target) return;
     store.require_healthy();
-    if (const FlushTurn turn(store, std::try_to_lock); turn.holds()) {
-      // With the writer lock, which a transaction may hold that needs room among the states, nobody
-      // could come.
-      if (!store.writer_lock().held_by_this_thread()) await_company(store);
-      crash_point("flush: company awaited");
-      lead(store);
-      continue;
-    }
+    if (try_to_lead(store, !was_woken)) continue;
     if (std::chrono::steady_clock::now() < patience_ends) {
-      shared::event_wait(control.flush_event, event, kFollowerPause);
+      was_woken = shared::event_wait(control.flush_event, event, kFollowerPause);
     } else {
       const FlushTurn turn(store, std::chrono::milliseconds{0});  // it was waited for already
       lead(store);

@@ -37,8 +37,8 @@ void keep_standing(std::string_view name) {
   if (name == "open: ready"sv) standing.is_alone = standing.is_clearing_up = false;
   if (name == "rollback: death found"sv) standing.is_clearing_up = true;
   if (name == "rollback: death settled"sv) standing.is_clearing_up = false;
-  if (name == "writer: mutex taken"sv) standing.has_writer_lock = true;
-  if (name == "writer: mutex given back"sv) standing.has_writer_lock = false;
+  if (name == "writer: lock taken"sv) standing.has_writer_lock = true;
+  if (name == "writer: lock given back"sv) standing.has_writer_lock = false;
 }
 
 bool clears_up_at(std::string_view name) {
