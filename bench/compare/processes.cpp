@@ -74,7 +74,7 @@ void memory_of_get(Turn& turn) {
 }  // namespace
 
 void add_processes(std::vector<Workload>& workloads) {
-  for (const unsigned count : {1, 2, 4}) {
+  for (const unsigned count : {1u, 2u, 4u}) {
     const std::string name = "readers-" + std::to_string(count);
     workloads.push_back({.name = name,
                          .about = "so many processes look up random keys (threads where a store "
@@ -85,7 +85,7 @@ void add_processes(std::vector<Workload>& workloads) {
                          .run = readers_and_writer(count),
                          .changes = true});
   }
-  for (const unsigned count : {1, 8}) {
+  for (const unsigned count : {1u, 8u}) {
     const std::string name = "committers-" + std::to_string(count);
     workloads.push_back({.name = name + "-threads",
                          .about = "so many threads commit single durable puts",

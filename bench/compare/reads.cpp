@@ -56,7 +56,7 @@ void add_reads(std::vector<Workload>& workloads) {
   workloads.push_back({.name = "get-skewed",
                        .about = "keys by Zipf's law, exponent 0.99",
                        .run = get(Choice::skewed, Scope::all)});
-  for (const std::size_t batch : {8, 32, 128}) {
+  for (const std::size_t batch : {8u, 32u, 128u}) {
     workloads.push_back({.name = "get-many-" + std::to_string(batch),
                          .about = "random keys, so many in a call (others: one by one)",
                          .run = get_many(batch)});

@@ -39,7 +39,7 @@ void add_scans(std::vector<Workload>& workloads) {
   workloads.push_back({.name = "scan-back",
                        .about = "all entries from the last to the first",
                        .run = scan(Direction::backward)});
-  for (const std::uint64_t length : {10, 100}) {
+  for (const std::uint64_t length : {10u, 100u}) {
     workloads.push_back({.name = "range-" + std::to_string(length),
                          .about = "so many entries from random keys on",
                          .run = range(length)});

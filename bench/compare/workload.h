@@ -95,7 +95,7 @@ double nanoseconds_each(std::chrono::nanoseconds time, Body body) {
   const auto start = Clock::now();
   auto now = start;
   do {
-    count += body();
+    count += static_cast<std::uint64_t>(body());
     now = Clock::now();
   } while (now - start < time);
   return std::chrono::duration<double, std::nano>(now - start).count() /

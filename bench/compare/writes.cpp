@@ -126,7 +126,7 @@ std::function<void(Turn&)> erase(Durability durability, std::size_t batch) {
 void add_writes(std::vector<Workload>& workloads) {
   for (const auto durability : {Durability::full, Durability::relaxed}) {
     const std::string kind = durability == Durability::full ? "durable" : "relaxed";
-    for (const std::size_t batch : {1, 1000}) {
+    for (const std::size_t batch : {1u, 1000u}) {
       workloads.push_back(
           {.name = (batch == 1 ? "put-" : "put-" + std::to_string(batch) + "-") + kind,
            .about = "overwrites random entries, so many in a transaction",
