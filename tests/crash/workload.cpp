@@ -143,6 +143,16 @@ void Actor::finish() {
   machine_.close();
 }
 
+namespace {
+
+// True when a commit that threw has left the database as good as before: no room, or a record that
+// could not be written and so has never been there.
+bool is_refusal(const Error& error, bool was_visible) {
+  return error.code() == Errc::no_space || (error.code() == Errc::io && !was_visible);
+}
+
+}  // namespace
+
 void Actor::commit(Durability durability, const Edits& edits) {
   Model next = history_.newest();
   carry_out(edits, next);
@@ -164,11 +174,7 @@ void Actor::commit(Durability durability, const Edits& edits) {
     transaction.commit(durability);
   } catch (const Error& error) {
     const bool is_visible = machine_.seam().visible_count() > visible_before;
-    // A record that could not be written has never been there; the database is as good as before.
-    if (error.code() == Errc::no_space || (error.code() == Errc::io && !is_visible)) {
-      history_.refused();
-      return;
-    }
+    if (is_refusal(error, is_visible)) return history_.refused();
     history_.failed();
     if (is_visible) history_.remember_id(txn);
     throw;
@@ -345,9 +351,9 @@ void Actor::late_publication() {
     transaction.commit();
   } catch (const Error& error) {
     machine_.seam().at_point({}, nullptr);
-    if (error.code() == Errc::no_space) return history_.refused();
-    history_.failed();
     const bool was_visible = machine_.seam().visible_count() > visible_before;
+    if (is_refusal(error, was_visible)) return history_.refused();
+    history_.failed();
     if (was_visible && history_.window().attempted == index) history_.remember_id(txn);
     throw;
   }
