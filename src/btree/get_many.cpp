@@ -50,15 +50,15 @@ class Group {
   void look_up() {
     for (std::size_t i = 0; i < keys_.size(); ++i) {
       leaves_[i] = LeafView(view_.read(pointers_[i], 0), view_.page_bytes);
-      candidates_[i] = leaves_[i].candidate(keys_[i]);
+      candidates_[i] = leaves_[i].candidate(format::SearchKey(keys_[i]));
       if (candidates_[i] < leaves_[i].count()) leaves_[i].prefetch_record(candidates_[i]);
     }
   }
 
   std::optional<Bytes> value(std::size_t i) const {
-    const auto entry = leaves_[i].find_from(candidates_[i], keys_[i]);
-    if (!entry) return std::nullopt;
-    return value_of(view_, *entry);
+    format::LeafEntry entry;
+    if (!leaves_[i].find_from(candidates_[i], keys_[i], entry)) return std::nullopt;
+    return value_of(view_, entry);
   }
 
   const pages::PageView& view_;

@@ -72,10 +72,6 @@ void after_fork_in_child() {
   registry().mutex.unlock();
 }
 
-[[noreturn]] void refuse_inherited(const std::string& name) {
-  throw Error(Errc::forked, name + ": opened before fork; open it anew in the child");
-}
-
 storage::FileIdentity identity_of(const std::filesystem::path& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) return {};
@@ -130,8 +126,8 @@ void require_own_process(const Opened& opened) {
   if (opened.is_abandoned()) refuse_inherited(opened.name());
 }
 
-void require_own_process(const txn::File& file) {
-  if (file.is_abandoned()) refuse_inherited(file.name());
+void refuse_inherited(const std::string& name) {
+  throw Error(Errc::forked, name + ": opened before fork; open it anew in the child");
 }
 
 }  // namespace quire::db

@@ -36,6 +36,10 @@ Opened open_file(const std::filesystem::path& path, const Options& options);
 
 // Throws Errc::forked when the file was opened by the parent process.
 void require_own_process(const Opened& opened);
-void require_own_process(const txn::File& file);
+[[noreturn]] void refuse_inherited(const std::string& name);
+inline void require_own_process(const txn::File& file) {
+  if (file.is_abandoned()) [[unlikely]]
+    refuse_inherited(file.name());
+}
 
 }  // namespace quire::db

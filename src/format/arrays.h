@@ -36,17 +36,22 @@ struct HeadRange {
   std::uint32_t high;
 };
 
-// Within [first, count].
+// Hint `index` is a copy of the head with this number; behind the last hint: count. A constant
+// divides, and no branch depends on where a key lies.
+inline constexpr std::uint32_t hinted_index(std::uint32_t count, std::uint32_t index) noexcept {
+  return (index + 1) * count / kHintedCountMin;
+}
+
+// Within [first, count]; `first` is 0 or 1.
 inline HeadRange hinted_range(const std::byte* page, std::uint32_t first, std::uint32_t count,
                               std::uint32_t head) noexcept {
   HeadRange range{first, count};
-  if (count >= kHintedCountMin) {
+  if (count >= kHintedCountMin) [[likely]] {
     const auto* hints = reinterpret_cast<const std::uint32_t*>(page + kHintsOffset);
     static_assert(kHintCount == kHeadsAtOnce);
     const std::uint32_t less = count_less(hints, head);
-    const std::uint32_t step = count / kHintedCountMin;
-    range.low = less * step + (less > 0 ? 1 : first);
-    range.high = less < kHintCount ? (less + 1) * step : count;
+    range.low = less * count / kHintedCountMin + (first | static_cast<std::uint32_t>(less != 0));
+    range.high = hinted_index(count, less);
   }
   return range;
 }
@@ -71,8 +76,7 @@ inline std::uint32_t lower_bound_head(const std::uint32_t* heads, HeadRange rang
 
 inline std::uint32_t hint_for(const std::uint32_t* heads, std::uint32_t count,
                               std::uint32_t hint_index) noexcept {
-  const std::uint32_t index = (hint_index + 1) * (count / kHintedCountMin);
-  return count < kHintedCountMin ? 0 : heads[index];
+  return count < kHintedCountMin ? 0 : heads[hinted_index(count, hint_index)];
 }
 
 inline void store_hints(std::byte* page, const std::uint32_t* heads, std::uint32_t count) noexcept {
@@ -122,22 +126,80 @@ inline bool is_equal(std::string_view a, std::string_view b) noexcept {
   return differs == 0;
 }
 
-// Order of a key to the `prefix_bytes` at `prefix`, as far as these go; mostly without a call. At
-// least 8 bytes can be read at `prefix`.
-inline int compare_prefix(std::string_view key, const std::byte* prefix,
-                          std::uint32_t prefix_bytes) noexcept {
-  if (prefix_bytes > 8 || key.size() < 8) {
-    return key.substr(0, prefix_bytes).compare(view_of(prefix, prefix_bytes));
+// A key that is looked for: its first 8 bytes stand in a register, so that pages with short
+// prefixes are searched without looking at it again. As valid as the key's bytes.
+class SearchKey {
+ public:
+  explicit SearchKey(std::string_view key) noexcept : bytes_(key) {
+    if (key.size() >= 8) [[likely]] {
+      std::memcpy(&word_, key.data(), 8);
+    } else if (!key.empty()) {
+      std::memcpy(&word_, key.data(), key.size());
+    }
+    word_ = __builtin_bswap64(word_);
+    prefix_bytes_max_ = key.size() > 8 ? 4 : std::min<std::uint32_t>(bytes_size(), 7);
   }
-  const auto first_bytes = [&](const void* bytes) {
+
+  std::string_view bytes() const noexcept { return bytes_; }
+
+  // Whether `quick_head_after` is allowed: prefix and head stand in the register.
+  bool has_quick_head(std::uint32_t prefix_bytes) const noexcept {
+    return prefix_bytes <= prefix_bytes_max_;
+  }
+  std::uint32_t quick_head_after(std::uint32_t prefix_bytes) const noexcept {
+    return static_cast<std::uint32_t>(word_ << prefix_bytes * 8 >> 32);
+  }
+
+  // True when it has a quick head behind these bytes, with which it begins. At least 8 bytes can be
+  // read there.
+  bool may_begin_with(const std::byte* prefix, std::uint32_t prefix_bytes) const noexcept {
     std::uint64_t word;
-    std::memcpy(&word, bytes, sizeof word);
-    return prefix_bytes == 0 ? 0 : __builtin_bswap64(word) >> (64 - prefix_bytes * 8);
-  };
-  const std::uint64_t left = first_bytes(key.data());
-  const std::uint64_t right = first_bytes(prefix);
-  return left < right ? -1 : left > right ? 1 : 0;
-}
+    std::memcpy(&word, prefix, sizeof word);
+    const std::uint64_t differs = word_ ^ __builtin_bswap64(word);
+    return has_quick_head(prefix_bytes) && differs >> 1 >> (63 - prefix_bytes * 8) == 0;
+  }
+
+  // True for equal keys of 8 to 16 bytes; false for others and when they differ.
+  bool is_quickly_equal(const std::byte* key, std::size_t key_bytes) const noexcept {
+    if (key_bytes != bytes_.size() || key_bytes - 8 > 8) return false;
+    const auto differs = [&](std::size_t at) {
+      std::uint64_t left;
+      std::uint64_t right;
+      std::memcpy(&left, key + at, 8);
+      std::memcpy(&right, bytes_.data() + at, 8);
+      return left ^ right;
+    };
+    return (differs(0) | differs(key_bytes - 8)) == 0;
+  }
+
+  // Requires as many bytes.
+  std::uint32_t head_after(std::uint32_t prefix_bytes) const noexcept {
+    if (prefix_bytes <= prefix_bytes_max_) [[likely]] {
+      return static_cast<std::uint32_t>(word_ << prefix_bytes * 8 >> 32);
+    }
+    return head_of(bytes_.data() + prefix_bytes, bytes_.size() - prefix_bytes);
+  }
+
+  // Order to the `prefix_bytes` at `prefix`, as far as these go. At least 8 bytes can be read
+  // there.
+  int compare_prefix(const std::byte* prefix, std::uint32_t prefix_bytes) const noexcept {
+    if (prefix_bytes <= prefix_bytes_max_) [[likely]] {
+      std::uint64_t word;
+      std::memcpy(&word, prefix, sizeof word);
+      const std::uint64_t differs = word_ ^ __builtin_bswap64(word);
+      if (differs >> 1 >> (63 - prefix_bytes * 8) == 0) [[likely]]
+        return 0;
+    }
+    return bytes_.substr(0, prefix_bytes).compare(view_of(prefix, prefix_bytes));
+  }
+
+ private:
+  std::uint32_t bytes_size() const noexcept { return static_cast<std::uint32_t>(bytes_.size()); }
+
+  std::string_view bytes_;
+  std::uint64_t word_ = 0;          // big-endian, padded with zeros
+  std::uint32_t prefix_bytes_max_;  // such a prefix and the head behind it stand in `word_`
+};
 
 // Leading bytes that both share.
 inline std::uint32_t common_prefix_bytes(std::string_view a, std::string_view b) noexcept {

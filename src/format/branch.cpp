@@ -94,8 +94,8 @@ std::uint32_t Separator::common_prefix_bytes(const Separator& a, const Separator
   }
 }
 
-std::uint32_t BranchView::used_bytes() const noexcept {
-  return BranchArrays(count_, prefix_bytes_).end - kArraysOffset + heap_live_;
+std::uint32_t BranchView::used_bytes() const {
+  return BranchArrays(count_, prefix_bytes_).end - kArraysOffset + heap_live();
 }
 
 Separator BranchView::separator(std::uint32_t index) const {

@@ -3,7 +3,7 @@
 // separator.
 //
 //   0    PageHeader        count (of children), prefix_bytes, heap_begin, heap_live
-//   64   u32 hint[16]      every (count / 17)th head; zero when count < 17
+//   64   u32 hint[16]      head number (i + 1) * count / 17; zero when count < 17
 //   128  prefix            what all separators begin with, stored once; padded to a multiple of 4
 //        u32 head[count]   the 4 separator bytes after the prefix, big-endian, padded with zeros;
 //                          head[0] = 0, unused
@@ -72,14 +72,14 @@ class BranchView {
   std::uint32_t count() const noexcept { return count_; }  // children, never 0
   std::uint32_t prefix_bytes() const noexcept { return prefix_bytes_; }
   std::uint32_t heap_begin() const noexcept { return heap_begin_; }
-  std::uint32_t heap_live() const noexcept { return heap_live_; }
+  std::uint32_t heap_live() const;
   std::uint32_t head(std::uint32_t index) const noexcept { return heads_[index]; }
   std::uint32_t tail(std::uint32_t index) const noexcept { return tails_[index]; }
   const std::byte* page() const noexcept { return page_; }
   std::string_view prefix() const noexcept { return view_of(page_ + kArraysOffset, prefix_bytes_); }
 
   // Bytes of the page's room that are in use; the rest is free or holes.
-  std::uint32_t used_bytes() const noexcept;
+  std::uint32_t used_bytes() const;
 
   PagePtr child(std::uint32_t index) const;        // index < count
   Separator separator(std::uint32_t index) const;  // 1 <= index < count
@@ -87,7 +87,8 @@ class BranchView {
       std::uint32_t index) const;  // of separator `index` in the heap; may be 0
 
   // Index of the child that `key` belongs to.
-  std::uint32_t search(std::string_view key) const;
+  std::uint32_t search(const SearchKey& key) const;
+  std::uint32_t search(std::string_view key) const { return search(SearchKey(key)); }
 
   // Starts loading the heads and pointers that `search` will look at.
   void prefetch_search(std::string_view key) const;
@@ -195,19 +196,24 @@ inline BranchView::BranchView(const std::byte* page, std::uint32_t page_bytes)
   if (heap_begin_ > page_bytes || arrays.end > heap_begin_) [[unlikely]] {
     damaged(page, "branch's child count, prefix or heap exceeds the page");
   }
-  if (heap_live_ > page_bytes - heap_begin_) [[unlikely]] {
-    damaged(page, "branch's separators exceed its heap");
-  }
   heads_ = reinterpret_cast<const std::uint32_t*>(page + arrays.heads);
   tails_ = reinterpret_cast<const std::uint16_t*>(page + arrays.tails);
   children_ = reinterpret_cast<const PagePtr*>(page + arrays.children);
+}
+
+inline std::uint32_t BranchView::heap_live() const {
+  if (heap_live_ > page_bytes_ - heap_begin_) [[unlikely]]
+    damaged(page_, "branch's separators exceed its heap");
+  return heap_live_;
 }
 
 inline PagePtr BranchView::child(std::uint32_t index) const {
   if (index >= count_) [[unlikely]] {
     damaged(page_, "branch has fewer children than its reader saw");
   }
-  return children_[index];
+  std::uint64_t word;  // at once: compilers that are left alone use vector registers for it
+  std::memcpy(&word, children_ + index, sizeof word);
+  return std::bit_cast<PagePtr>(word);
 }
 
 // The bytes of a separator that do not end within its head.
@@ -238,8 +244,8 @@ inline int BranchView::compare_suffix(std::uint32_t index, std::string_view suff
 // 8 pointers a line, and 11 heads mostly in question: the pointer is loaded while they are
 // searched.
 inline void BranchView::prefetch_children(HeadRange range) const noexcept {
-  __builtin_prefetch(children_ + range.low);
-  __builtin_prefetch(children_ + range.low + 7);
+  __builtin_prefetch(children_ + range.low - 1);
+  __builtin_prefetch(children_ + range.high - 1);
 }
 
 inline void BranchView::prefetch_search(std::string_view key) const {
@@ -251,19 +257,21 @@ inline void BranchView::prefetch_search(std::string_view key) const {
   prefetch_children(range);
 }
 
-[[gnu::always_inline]] inline std::uint32_t BranchView::search(std::string_view key) const {
-  std::string_view suffix = key;
-  if (prefix_bytes_ != 0) {
-    const int order = compare_prefix(key, page_ + kArraysOffset, prefix_bytes_);
-    if (order != 0) return order < 0 ? 0 : count_ - 1;
-    suffix.remove_prefix(prefix_bytes_);
-  }
-  const std::uint32_t head = head_of(suffix.data(), suffix.size());
+[[gnu::always_inline]] inline std::uint32_t BranchView::search(const SearchKey& key) const {
+  // Also without a prefix: whether a page has one cannot be guessed.
+  const int order = key.compare_prefix(page_ + kArraysOffset, prefix_bytes_);
+  if (order != 0) [[unlikely]]
+    return order < 0 ? 0 : count_ - 1;
+  const std::uint32_t head = key.head_after(prefix_bytes_);
   const HeadRange range = hinted_range(page_, 1, count_, head);
   prefetch_children(range);
   std::uint32_t low = lower_bound_head(heads_, range, count_, head);
   // Separators before `low` are less than the key. Find the first that is greater; the key belongs
   // before it.
+  if (low == count_ || heads_[low] != head) [[likely]]
+    return low - 1;
+  std::string_view suffix = key.bytes();
+  suffix.remove_prefix(prefix_bytes_);
   for (std::uint32_t high = count_; low < high;) {
     const std::uint32_t middle = heads_[low] != head ? low : low + (high - low) / 2;
     if (heads_[middle] != head || compare_suffix(middle, suffix) > 0) {

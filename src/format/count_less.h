@@ -5,17 +5,20 @@
 #include <cstdint>
 
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 namespace quire::format {
 
 inline constexpr std::uint32_t kHeadsAtOnce = 16;
 
-#ifdef __SSE2__
-
-// How many of the 16 numbers at `at` are less than `head`, up to the first that is not.
-inline std::uint32_t count_less(const std::uint32_t* at, std::uint32_t head) noexcept {
+// Bit i tells whether number i of the 16 at `at` is less than `head`.
+#if defined(__AVX512F__)
+inline std::uint32_t mask_less(const std::uint32_t* at, std::uint32_t head) noexcept {
+  return _mm512_cmplt_epu32_mask(_mm512_loadu_si512(at), _mm512_set1_epi32(static_cast<int>(head)));
+}
+#elif defined(__SSE2__)
+inline std::uint32_t mask_less(const std::uint32_t* at, std::uint32_t head) noexcept {
   // The instruction compares signed numbers.
   constexpr std::uint32_t kSign = 0x80000000;
   const __m128i sign = _mm_set1_epi32(static_cast<int>(kSign));
@@ -26,20 +29,27 @@ inline std::uint32_t count_less(const std::uint32_t* at, std::uint32_t head) noe
   };
   const __m128i low = _mm_packs_epi32(less(0), less(1));
   const __m128i high = _mm_packs_epi32(less(2), less(3));
-  const auto bits = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
-  return static_cast<std::uint32_t>(std::countr_zero(~bits | 1u << kHeadsAtOnce));
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
 }
-
 #else
-
-inline std::uint32_t count_less(const std::uint32_t* at, std::uint32_t head) noexcept {
+inline std::uint32_t mask_less(const std::uint32_t* at, std::uint32_t head) noexcept {
   std::uint32_t bits = 0;
   for (std::uint32_t i = 0; i < kHeadsAtOnce; ++i) {
     bits |= static_cast<std::uint32_t>(at[i] < head) << i;
   }
-  return static_cast<std::uint32_t>(std::countr_zero(~bits | 1u << kHeadsAtOnce));
+  return bits;
+}
+#endif
+
+// How many of the 16 numbers at `at` are less than `head`, up to the first that is not.
+inline std::uint32_t count_less(const std::uint32_t* at, std::uint32_t head) noexcept {
+  return static_cast<std::uint32_t>(std::countr_zero(~mask_less(at, head) | 1u << kHeadsAtOnce));
 }
 
-#endif
+// The same of 32.
+inline std::uint32_t count_less_twice(const std::uint32_t* at, std::uint32_t head) noexcept {
+  const std::uint64_t bits = mask_less(at, head) | std::uint64_t{mask_less(at + 16, head)} << 16;
+  return static_cast<std::uint32_t>(std::countr_zero(~bits));
+}
 
 }  // namespace quire::format

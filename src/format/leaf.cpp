@@ -65,6 +65,15 @@ LeafView::Position LeafView::lower_bound(std::string_view key) const {
   return position;
 }
 
+// Takes no LeafView, so that the one of a lookup stays in registers.
+bool LeafView::find_among_equals(const std::byte* page, std::uint32_t page_bytes,
+                                 std::string_view key, LeafEntry& entry) {
+  const LeafView leaf(page, page_bytes);
+  const Position position = leaf.search(key);
+  if (position.found) entry = leaf.entry(position.index);
+  return position.found;
+}
+
 LeafSequence::LeafSequence(const LeafView& left, std::uint32_t index, const LeafEntry& middle,
                            const LeafView& right, std::uint32_t right_skip)
     : left_(left),

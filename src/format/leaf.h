@@ -2,7 +2,7 @@
 // pointers into the map.
 //
 //   0    PageHeader        count, prefix_bytes, heap_begin, heap_live
-//   64   u32 hint[16]      every (count / 17)th head; zero when count < 17
+//   64   u32 hint[16]      head number (i + 1) * count / 17; zero when count < 17
 //   128  u32 head[count]   the 4 key bytes after the prefix, big-endian, padded with zeros
 //        u16 offset[count] of the entry's record
 //        free
@@ -71,12 +71,12 @@ class LeafView {
   std::uint32_t count() const noexcept { return count_; }  // never 0
   std::uint32_t prefix_bytes() const noexcept { return prefix_bytes_; }
   std::uint32_t heap_begin() const noexcept { return heap_begin_; }
-  std::uint32_t heap_live() const noexcept { return heap_live_; }
+  std::uint32_t heap_live() const;
   std::uint32_t head(std::uint32_t index) const noexcept { return heads_[index]; }
   const std::byte* page() const noexcept { return page_; }
 
   // Bytes of the page's room that entries take; the rest is free or holes.
-  std::uint32_t used_bytes() const noexcept { return count_ * kLeafSlotBytes + heap_live_; }
+  std::uint32_t used_bytes() const { return count_ * kLeafSlotBytes + heap_live(); }
 
   LeafEntry entry(std::uint32_t index) const;
   std::string_view key(std::uint32_t index) const { return entry(index).key; }
@@ -85,10 +85,11 @@ class LeafView {
   // The entry with this key; nothing when absent.
   std::optional<LeafEntry> find(std::string_view key) const;
 
-  // The two halves of `find`: the first entry that may have this key, judged without looking at
-  // records, or count() when none can; and the entry that has it.
-  std::uint32_t candidate(std::string_view key) const noexcept;
-  std::optional<LeafEntry> find_from(std::uint32_t candidate, std::string_view key) const;
+  // The two halves of a lookup: the first entry that may have this key, judged without looking at
+  // records, or count() when none can; and the entry that has it, if any (else `entry` is
+  // anything).
+  std::uint32_t candidate(const SearchKey& key) const noexcept;
+  bool find_from(std::uint32_t candidate, std::string_view key, LeafEntry& entry) const;
 
   // Starts loading the record of an entry.
   void prefetch_record(std::uint32_t index) const;
@@ -103,6 +104,8 @@ class LeafView {
  private:
   Position search(std::string_view key) const;
   std::uint32_t lower_bound(std::uint32_t head) const noexcept;
+  static bool find_among_equals(const std::byte* page, std::uint32_t page_bytes,
+                                std::string_view key, LeafEntry& entry);
 
   const std::byte* page_ = nullptr;
   const std::uint32_t* heads_ = nullptr;
@@ -175,9 +178,12 @@ inline LeafView::LeafView(const std::byte* page, std::uint32_t page_bytes)
       [[unlikely]] {
     damaged(page, "leaf's entry count or heap exceeds the page");
   }
-  if (heap_live_ > page_bytes - heap_begin_) [[unlikely]] {
-    damaged(page, "leaf's records exceed its heap");
-  }
+}
+
+inline std::uint32_t LeafView::heap_live() const {
+  if (heap_live_ > page_bytes_ - heap_begin_) [[unlikely]]
+    damaged(page_, "leaf's records exceed its heap");
+  return heap_live_;
 }
 
 inline std::uint32_t LeafView::record_offset(std::uint32_t index) const {
@@ -216,7 +222,11 @@ inline LeafEntry LeafView::entry(std::uint32_t index) const {
 
 // The first head that is not less.
 inline std::uint32_t LeafView::lower_bound(std::uint32_t head) const noexcept {
-  // The heads of a leaf with so few entries are in the cache as soon as its hints would be.
+  // Where the heads are in the cache as soon as the hints would be. What is counted too many stands
+  // in the page as well.
+  if (count_ <= 2 * kHeadsAtOnce) [[likely]] {
+    return std::min(count_less_twice(heads_, head), count_);
+  }
   constexpr std::uint32_t kUnhintedCountMax = 48;
   const HeadRange range =
       count_ > kUnhintedCountMax ? hinted_range(page_, 0, count_, head) : HeadRange{0, count_};
@@ -245,27 +255,28 @@ inline LeafView::Position LeafView::search(std::string_view key) const {
   return {low, false};
 }
 
-inline std::uint32_t LeafView::candidate(std::string_view key) const noexcept {
-  if (key.size() < prefix_bytes_) return count_;
-  const std::uint32_t head = head_of(key.data() + prefix_bytes_, key.size() - prefix_bytes_);
+inline std::uint32_t LeafView::candidate(const SearchKey& key) const noexcept {
+  if (key.bytes().size() < prefix_bytes_) [[unlikely]]
+    return count_;
+  const std::uint32_t head = key.head_after(prefix_bytes_);
   const std::uint32_t index = lower_bound(head);
   return index < count_ && heads_[index] == head ? index : count_;
 }
 
-inline std::optional<LeafEntry> LeafView::find_from(std::uint32_t candidate,
-                                                    std::string_view key) const {
-  if (candidate == count_) return std::nullopt;
-  const LeafEntry first = entry(candidate);
-  if (is_equal(first.key, key)) [[likely]]
-    return first;
-  if (candidate + 1 == count_ || heads_[candidate + 1] != heads_[candidate]) return std::nullopt;
-  const Position position = search(key);
-  if (!position.found) return std::nullopt;
-  return entry(position.index);
+inline bool LeafView::find_from(std::uint32_t candidate, std::string_view key,
+                                LeafEntry& entry) const {
+  if (candidate == count_) return false;
+  entry = this->entry(candidate);
+  if (is_equal(entry.key, key)) [[likely]]
+    return true;
+  if (candidate + 1 == count_ || heads_[candidate + 1] != heads_[candidate]) return false;
+  return find_among_equals(page_, page_bytes_, key, entry);
 }
 
 inline std::optional<LeafEntry> LeafView::find(std::string_view key) const {
-  return find_from(candidate(key), key);
+  LeafEntry entry;
+  if (!find_from(candidate(SearchKey(key)), key, entry)) return std::nullopt;
+  return entry;
 }
 
 }  // namespace quire::format

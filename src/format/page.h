@@ -64,7 +64,7 @@ static_assert(offsetof(PageHeader, prefix_bytes) == 26);
 static_assert(offsetof(PageHeader, heap_begin) == 28);
 static_assert(offsetof(PageHeader, heap_live) == 32);
 
-// The second cache line of branches and leaves: head number (i + 1) × (entry_count / 17) for i in
+// The second cache line of branches and leaves: head number (i + 1) × entry_count / 17 for i in
 // [0, 16).
 inline constexpr std::uint32_t kHintCount = 16;
 inline constexpr std::uint32_t kHintsOffset = 64;

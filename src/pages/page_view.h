@@ -30,13 +30,19 @@ struct PageView {
   // judged by format::BranchView and format::LeafView.
   // Throws Errc::corrupt.
   const std::byte* read(format::PagePtr pointer, std::uint32_t level) const {
+    const std::byte* bytes = read_unverified(pointer, level);
+    if (verification != nullptr) [[unlikely]]
+      verify(pointer, bytes);
+    return bytes;
+  }
+
+  // The same without the checksum.
+  const std::byte* read_unverified(format::PagePtr pointer, std::uint32_t level) const {
     if (pointer.page < page_count) [[likely]] {
       const std::byte* bytes = at(PageId{pointer.page});
       const auto* header = reinterpret_cast<const format::PageHeader*>(bytes);
       if (static_cast<std::uint32_t>(header->birth) == pointer.birth_low &&
           word_of(*header) == expected_word(pointer.page, level)) [[likely]] {
-        if (verification != nullptr) [[unlikely]]
-          verify(pointer, bytes);
         return bytes;
       }
     }

@@ -1,5 +1,6 @@
 #include "format/branch.h"
 
+#include <bit>
 #include <map>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 
 #include "format/nasty_keys.h"
 #include "format/page_buffer.h"
+#include "format/quick.h"
 #include "support/random.h"
 
 namespace quire::format {
@@ -54,7 +56,7 @@ void expect_equal(const PageBuffer& page, const Model& model) {
   ASSERT_EQ(branch.heap_live(), live);
   const auto* hints = reinterpret_cast<const std::uint32_t*>(page.get() + kHintsOffset);
   for (std::uint32_t i = 0; i < kHintCount; ++i) {
-    ASSERT_EQ(hints[i], branch.count() < 17 ? 0 : branch.head((i + 1) * (branch.count() / 17)));
+    ASSERT_EQ(hints[i], branch.count() < 17 ? 0 : branch.head((i + 1) * branch.count() / 17));
   }
 }
 
@@ -63,6 +65,10 @@ void expect_search(const PageBuffer& page, const Model& model, const std::string
   const auto above = model.others.upper_bound(key);
   ASSERT_EQ(branch.search(key),
             static_cast<std::uint32_t>(std::distance(model.others.begin(), above)));
+  const std::uint64_t quick = quick_child(page.get(), page.size(), SearchKey(key));
+  if (quick != 0) {
+    ASSERT_EQ(std::bit_cast<PagePtr>(quick), branch.child(branch.search(key)));
+  }
 }
 
 // The bytes of a page with these separators, counted anew.
@@ -224,6 +230,9 @@ void exercise(const PageBuffer& damaged_page, Random& random, NastyKeys& keys) {
     const std::uint32_t index = branch.search(key);
     ASSERT_LT(index, branch.count());
     branch_set_child(page.get(), page_bytes, index, {1, 1});
+  });
+  try_on_copy([&](PageBuffer& page) {
+    static_cast<void>(quick_child(page.get(), page_bytes, SearchKey(key)));
   });
   try_on_copy([&](PageBuffer& page) {
     const std::uint32_t index = BranchView(page.get(), page_bytes).search(key);

@@ -8,6 +8,7 @@
 
 #include "format/nasty_keys.h"
 #include "format/page_buffer.h"
+#include "format/quick.h"
 #include "support/random.h"
 
 namespace quire::format {
@@ -38,7 +39,7 @@ void expect_equal(const PageBuffer& page, const Model& model) {
   ASSERT_EQ(leaf.heap_live(), live);
   const auto* hints = reinterpret_cast<const std::uint32_t*>(page.get() + kHintsOffset);
   for (std::uint32_t i = 0; i < kHintCount; ++i) {
-    ASSERT_EQ(hints[i], leaf.count() < 17 ? 0 : leaf.head((i + 1) * (leaf.count() / 17)));
+    ASSERT_EQ(hints[i], leaf.count() < 17 ? 0 : leaf.head((i + 1) * leaf.count() / 17));
   }
 }
 
@@ -53,6 +54,13 @@ void expect_search(const PageBuffer& page, const Model& model, const std::string
   ASSERT_EQ(found.has_value(), position.found);
   if (found) {
     ASSERT_EQ(found->value, bound->second);
+  }
+  std::string_view value;
+  const QuickFind quick = quick_find(page.get(), page.size(), SearchKey(key), value);
+  if (quick == QuickFind::unknown) return;
+  ASSERT_EQ(quick == QuickFind::found, position.found);
+  if (position.found) {
+    ASSERT_EQ(value, bound->second);
   }
 }
 
@@ -189,6 +197,12 @@ void exercise(const PageBuffer& damaged_page, Random& random, NastyKeys& keys) {
   try_on_copy([&](PageBuffer& page) {
     ASSERT_LE(LeafView(page.get(), page_bytes).lower_bound(key).index, 65536u);
     LeafView(page.get(), page_bytes).find(key);
+  });
+  try_on_copy([&](PageBuffer& page) {
+    std::string_view value;
+    if (quick_find(page.get(), page_bytes, SearchKey(key), value) != QuickFind::found) return;
+    ASSERT_LE(value.data() + value.size(), reinterpret_cast<const char*>(page.get()) + page_bytes);
+    ASSERT_GE(value.data(), reinterpret_cast<const char*>(page.get()) + kArraysOffset);
   });
   try_on_copy([&](PageBuffer& page) {
     const auto position = LeafView(page.get(), page_bytes).lower_bound(key);

@@ -7,6 +7,7 @@
 
 #include "format/branch.h"
 #include "format/leaf.h"
+#include "format/quick.h"
 #include "fuzz/layout.h"
 #include "fuzz/mutator.h"
 #include "fuzz/session.h"
@@ -49,7 +50,7 @@ std::string read_key(Program& program, std::uint32_t page_bytes) {
                      static_cast<char>(program.byte()));
 }
 
-void read_leaf(const LeafView& leaf) {
+void read_leaf(const LeafView& leaf, std::uint32_t page_bytes) {
   for (std::uint32_t i = 0; i < leaf.count(); ++i) {
     tolerate([&] {
       const LeafEntry entry = leaf.entry(i);
@@ -57,6 +58,9 @@ void read_leaf(const LeafView& leaf) {
       const std::string value(entry.value);
       if (entry.in_extent) static_cast<void>(entry.extent());
       static_cast<void>(leaf.find(key));
+      std::string_view quick;
+      static_cast<void>(format::quick_find(leaf.page(), page_bytes, format::SearchKey(key), quick));
+      const std::string copy(quick);
       if (leaf.lower_bound(key).index > leaf.count()) fuzz::finding("a place behind the end");
     });
   }
@@ -84,7 +88,7 @@ void join_leaves(const std::byte* left, const std::byte* right, std::uint32_t pa
   const Page target = make_page(page_bytes, left);
   const auto entries = format::LeafSequence::joined({left, page_bytes}, {right, page_bytes});
   format::leaf_build(target.get(), page_bytes, entries, 0, entries.count());
-  read_leaf(LeafView(target.get(), page_bytes));
+  read_leaf(LeafView(target.get(), page_bytes), page_bytes);
 }
 
 std::string text_of(const format::Separator& separator) {
@@ -93,13 +97,14 @@ std::string text_of(const format::Separator& separator) {
   return text;
 }
 
-void read_branch(const BranchView& branch) {
+void read_branch(const BranchView& branch, std::uint32_t page_bytes) {
   for (std::uint32_t i = 0; i < branch.count(); ++i) {
     tolerate([&] {
       static_cast<void>(branch.child(i));
       if (i == 0) return;
       const std::string key = text_of(branch.separator(i));
       if (branch.search(key) >= branch.count()) fuzz::finding("a child behind the last");
+      static_cast<void>(format::quick_child(branch.page(), page_bytes, format::SearchKey(key)));
       static_cast<void>(branch.record_bytes(i));
     });
   }
@@ -133,7 +138,7 @@ void join_branches(const std::byte* left, const std::byte* right, std::uint32_t 
       {left, page_bytes}, format::Separator(between), {right, page_bytes});
   if (!format::branch_fits(children, 0, children.count(), page_bytes)) return;
   format::branch_build(target.get(), page_bytes, children, 0, children.count());
-  read_branch(BranchView(target.get(), page_bytes));
+  read_branch(BranchView(target.get(), page_bytes), page_bytes);
 }
 
 void use(std::byte* page, const std::byte* other, std::uint32_t page_bytes, Program& program) {
@@ -142,10 +147,10 @@ void use(std::byte* page, const std::byte* other, std::uint32_t page_bytes, Prog
   for (int left = kStepsMax; left > 0; --left) {
     tolerate([&] {
       if (is_branch) {
-        read_branch(BranchView(page, page_bytes));
+        read_branch(BranchView(page, page_bytes), page_bytes);
         change_branch(page, page_bytes, program);
       } else {
-        read_leaf(LeafView(page, page_bytes));
+        read_leaf(LeafView(page, page_bytes), page_bytes);
         change_leaf(page, page_bytes, program);
       }
     });
