@@ -61,6 +61,9 @@ inline std::string_view value_of(const pages::PageView& view, const format::Leaf
 void make_writable(pages::PageSpace& space, format::TreeRoot& tree, Path& path,
                    std::uint32_t lowest_level);
 
+// True when no page of the path has anything to its right.
+bool is_right_edge(const Path& path, std::uint32_t height) noexcept;
+
 // Ends the life of a page and counts it.
 void free_page(pages::PageSpace& space, format::TreeRoot& tree, format::PagePtr pointer,
                std::uint32_t level);
@@ -73,6 +76,12 @@ void free_value(pages::PageSpace& space, format::TreeRoot& tree, const format::L
 // either.
 void make_room_in_leaf(pages::PageSpace& space, format::TreeRoot& tree, Finger& finger,
                        const format::LeafEntry& entry, bool replaces);
+
+// Puts `child`, whose keys begin at `separator`, right of the path's page at level 0. `is_run`:
+// more children will come right behind it, so pages that it overfills are cut there. Returns the
+// level of the branch that took it without being split.
+std::uint32_t add_child(pages::PageSpace& space, format::TreeRoot& tree, const Path& path,
+                        std::string_view separator, format::PagePtr child, bool is_run);
 
 // Stores `entry`, for which the path's leaf has no room, by moving entries to or from a neighbour
 // under the same parent. False, and nothing changes, when there is none that this transaction has

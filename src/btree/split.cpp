@@ -25,14 +25,6 @@ constexpr std::uint32_t kSeparatorBytesMax = format::key_bytes_max(format::kPage
 // So many new entries, each right behind the one before it, make it likely that more will follow.
 constexpr std::uint32_t kRunCountMin = 3;
 
-// True when no page of the path has anything to its right.
-bool is_right_edge(const Path& path, std::uint32_t height) noexcept {
-  for (std::uint32_t level = 1; level < height; ++level) {
-    if (path.steps[level].index + 1 != path.steps[level].count) return false;
-  }
-  return true;
-}
-
 // Entries for the left half. The one nearest to equal halves: no entry takes more than half of the
 // room and together they overfill a page by one entry at most, so both halves fit.
 std::uint32_t leaf_middle(const LeafSequence& entries) {
@@ -147,33 +139,6 @@ void grow_root(PageSpace& space, TreeRoot& tree, std::string_view separator, Pag
   ++tree.branch_pages;
 }
 
-// Puts `child`, whose keys begin at `separator`, right of the path's page at level 0. `is_run`:
-// more children will come right behind it, so pages that it overfills are cut there. Returns the
-// level of the branch that took it without being split.
-std::uint32_t add_child(PageSpace& space, TreeRoot& tree, const Path& path,
-                        std::string_view separator, PagePtr child, bool is_run) {
-  char buffer[kSeparatorBytesMax];
-  const std::uint32_t page_bytes = space.view().page_bytes;
-  std::uint32_t level = 1;
-  for (; level < tree.height; ++level) {
-    const Path::Step& step = path.steps[level];
-    const std::uint32_t index = step.index + 1;
-    if (format::branch_insert(step.bytes, page_bytes, index, separator, child)) return level;
-    PagePtr right;
-    std::byte* right_bytes = space.create(level, &right);
-    ++tree.branch_pages;
-    if (is_run && index == step.count) {
-      format::branch_start(right_bytes, page_bytes, child);
-    } else {
-      separator = halve_branch(step.bytes, right_bytes, page_bytes, index, separator, child,
-                               is_run ? index + 1 : 0, buffer);
-    }
-    child = right;
-  }
-  grow_root(space, tree, separator, child);
-  return level;
-}
-
 // Where an overfull leaf is cut, as entries for the left half.
 enum class Cut { middle, before_entry, behind_entry };
 
@@ -215,6 +180,37 @@ void split_leaf(PageSpace& space, TreeRoot& tree, Finger& finger, const LeafEntr
 }
 
 }  // namespace
+
+bool is_right_edge(const Path& path, std::uint32_t height) noexcept {
+  for (std::uint32_t level = 1; level < height; ++level) {
+    if (path.steps[level].index + 1 != path.steps[level].count) return false;
+  }
+  return true;
+}
+
+std::uint32_t add_child(PageSpace& space, TreeRoot& tree, const Path& path,
+                        std::string_view separator, PagePtr child, bool is_run) {
+  char buffer[kSeparatorBytesMax];
+  const std::uint32_t page_bytes = space.view().page_bytes;
+  std::uint32_t level = 1;
+  for (; level < tree.height; ++level) {
+    const Path::Step& step = path.steps[level];
+    const std::uint32_t index = step.index + 1;
+    if (format::branch_insert(step.bytes, page_bytes, index, separator, child)) return level;
+    PagePtr right;
+    std::byte* right_bytes = space.create(level, &right);
+    ++tree.branch_pages;
+    if (is_run && index == step.count) {
+      format::branch_start(right_bytes, page_bytes, child);
+    } else {
+      separator = halve_branch(step.bytes, right_bytes, page_bytes, index, separator, child,
+                               is_run ? index + 1 : 0, buffer);
+    }
+    child = right;
+  }
+  grow_root(space, tree, separator, child);
+  return level;
+}
 
 std::string_view separator_between(const LeafView& left, const LeafView& right) {
   const std::string_view left_last = left.key(left.count() - 1);

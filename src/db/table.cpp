@@ -28,6 +28,7 @@ Source source_of(const ViewState& state) {
   if (state.file != nullptr) db::require_own_process(*state.file);
   if (state.transaction == nullptr) return {state.view, state.tree};
   state.transaction->require_usable();
+  state.transaction->settle();
   return {state.transaction->view(), state.open->tree};
 }
 

@@ -20,15 +20,6 @@ void store_offset(std::byte* page, std::uint32_t count, std::uint32_t index,
   store_le(page + leaf_offset_at(count, index), static_cast<std::uint16_t>(offset));
 }
 
-void store_record(std::byte* at, const LeafEntry& entry) noexcept {
-  const auto value_word =
-      static_cast<std::uint32_t>(entry.value.size()) | (entry.in_extent ? kValueInExtent : 0);
-  store_le(at, static_cast<std::uint16_t>(entry.key.size()));
-  store_le(at + 2, static_cast<std::uint16_t>(value_word));
-  copy_bytes(at + kLeafRecordBytes, entry.key);
-  copy_bytes(at + kLeafRecordBytes + entry.key.size(), entry.value);
-}
-
 void store_heads(std::byte* page, std::uint32_t page_bytes, std::uint32_t prefix_bytes) {
   header_of(page).prefix_bytes = static_cast<std::uint16_t>(prefix_bytes);
   const LeafView leaf(page, page_bytes);
@@ -105,7 +96,7 @@ LeafEntry LeafSequence::entry(std::uint32_t index) const {
 
 void leaf_start(std::byte* page, std::uint32_t page_bytes, const LeafEntry& entry) {
   const std::uint32_t offset = page_bytes - entry.record_bytes();
-  store_record(page + offset, entry);
+  store_leaf_record(page + offset, entry);
   store_offset(page, 1, 0, offset);
   heads_of(page)[0] = 0;
   store_hints(page, heads_of(page), 1);
@@ -135,7 +126,7 @@ void leaf_build(std::byte* page, std::uint32_t page_bytes, const LeafSequence& e
     }
     if (entry.key.size() < prefix_bytes) damaged(page, "keys of a leaf are out of order");
     heap_begin -= entry.record_bytes();
-    store_record(page + heap_begin, entry);
+    store_leaf_record(page + heap_begin, entry);
     store_offset(page, count, i, heap_begin);
     heads_of(page)[i] = head_after(entry.key, prefix_bytes);
   }
@@ -167,7 +158,7 @@ bool leaf_insert(std::byte* page, std::uint32_t page_bytes, std::uint32_t index,
   PageHeader& header = header_of(page);
   header.heap_begin = offset;
   header.heap_live = leaf.heap_live() + record_bytes;
-  store_record(page + offset, entry);
+  store_leaf_record(page + offset, entry);
   open_gap(page + leaf_offset_at(count + 1, 0), page + leaf_offset_at(count, 0), 2, count, index);
   std::byte* heads = page + kArraysOffset;
   open_gap(heads, heads, 4, count, index);
@@ -195,11 +186,11 @@ bool leaf_replace(std::byte* page, std::uint32_t page_bytes, std::uint32_t index
   PageHeader& header = header_of(page);
   if (record_bytes <= old.record_bytes()) {
     const auto* key = reinterpret_cast<const std::byte*>(old.key.data());
-    store_record(page + (key - page) - kLeafRecordBytes, entry);
+    store_leaf_record(page + (key - page) - kLeafRecordBytes, entry);
   } else if (arrays_end + record_bytes <= leaf.heap_begin()) {
     const std::uint32_t offset = leaf.heap_begin() - record_bytes;
     header.heap_begin = offset;
-    store_record(page + offset, entry);
+    store_leaf_record(page + offset, entry);
     store_offset(page, leaf.count(), index, offset);
   } else if (arrays_end + record_bytes + live_without <= page_bytes) {
     rebuild(page, page_bytes, index, entry, LeafSequence::replaced);

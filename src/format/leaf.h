@@ -60,6 +60,16 @@ inline std::string_view extent_bytes(const ExtentRef& extent) noexcept {
   return {reinterpret_cast<const char*>(&extent), sizeof extent};
 }
 
+// Puts the bytes of an entry's record to `at`.
+inline void store_leaf_record(std::byte* at, const LeafEntry& entry) noexcept {
+  const auto value_word =
+      static_cast<std::uint32_t>(entry.value.size()) | (entry.in_extent ? kValueInExtent : 0);
+  store_le(at, static_cast<std::uint16_t>(entry.key.size()));
+  store_le(at + 2, static_cast<std::uint16_t>(value_word));
+  copy_bytes(at + kLeafRecordBytes, entry.key);
+  copy_bytes(at + kLeafRecordBytes + entry.key.size(), entry.value);
+}
+
 // A leaf that is read. A small value; valid as long as the page's memory.
 class LeafView {
  public:

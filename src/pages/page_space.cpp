@@ -14,13 +14,14 @@ using format::PageKind;
 using format::PagePtr;
 
 PageSpace::PageSpace(const PageView& view, std::byte* write_base, Allocator& allocator, TxnId txn,
-                     TxnId sealed)
+                     TxnId sealed, storage::DataFile* file)
     : view_(view),
       writer_view_(view),
       write_base_(write_base),
       allocator_(allocator),
       txn_(txn),
-      sealed_(sealed) {
+      sealed_(sealed),
+      file_(file) {
   writer_view_.base = write_base;
 }
 
@@ -66,14 +67,42 @@ std::byte* PageSpace::create(std::uint32_t level, PagePtr* pointer) {
   const PageId page = allocator_.allocate();
   std::byte* bytes = bytes_of(page);
   std::memset(bytes, 0, view_.page_bytes);
+  start(bytes, page, level);
+  *pointer = format::pointer_to(page, txn_);
+  return bytes;
+}
+
+void PageSpace::create_at(std::byte* bytes, std::uint32_t level, PagePtr* pointer) {
+  const PageId page = allocator_.allocate();
+  std::memset(bytes, 0, sizeof(PageHeader));
+  start(bytes, page, level);
+  *pointer = format::pointer_to(page, txn_);
+}
+
+// A header in zeros.
+void PageSpace::start(std::byte* bytes, PageId page, std::uint32_t level) const noexcept {
   auto* header = reinterpret_cast<PageHeader*>(bytes);
   header->birth = txn_.value;
   header->page = page.value;
   header->kind = level == 0 ? PageKind::leaf : PageKind::branch;
   header->level = static_cast<std::uint8_t>(level);
   header->heap_begin = view_.page_bytes;
-  *pointer = format::pointer_to(page, txn_);
-  return bytes;
+}
+
+void PageSpace::write(PageId first, std::byte* bytes, std::uint32_t page_count) {
+  const std::uint32_t page_bytes = view_.page_bytes;
+  // The checkpoint stores into a page only where it finds another checksum.
+  for (std::uint32_t i = 0; i < page_count; ++i) {
+    std::byte* page = bytes + std::size_t{i} * page_bytes;
+    reinterpret_cast<PageHeader*>(page)->checksum =
+        format::page_checksum(page, page_bytes, view_.checksum_seed);
+  }
+  const std::size_t size_bytes = std::size_t{page_count} * page_bytes;
+  if (file_ != nullptr) {
+    file_->write_pages(std::uint64_t{first.value} * page_bytes, bytes, size_bytes);
+  } else {
+    std::memcpy(bytes_of(first), bytes, size_bytes);
+  }
 }
 
 void PageSpace::free(PagePtr pointer, std::uint32_t level) {

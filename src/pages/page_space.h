@@ -11,6 +11,7 @@
 #include "format/page.h"
 #include "pages/allocator.h"
 #include "pages/page_view.h"
+#include "storage/data_file.h"
 
 namespace quire::pages {
 
@@ -19,9 +20,9 @@ class PageSpace {
  public:
   // `write_base` maps the same file as `view.base`. Pages with birth <= `sealed` carry checksums
   // (they are in the last checkpoint) and are verified before they are copied, or damage would get
-  // a fresh checksum.
+  // a fresh checksum. Without `file` also `write` goes through the map.
   PageSpace(const PageView& view, std::byte* write_base, Allocator& allocator, TxnId txn,
-            TxnId sealed);
+            TxnId sealed, storage::DataFile* file = nullptr);
 
   const PageView& view() const noexcept { return view_; }
 
@@ -55,6 +56,14 @@ class PageSpace {
   // zero.
   std::byte* create(std::uint32_t level, format::PagePtr* pointer);
 
+  // A fresh page that is made in private memory: puts a header as that of `create` to `bytes`,
+  // where nothing else is touched. Nobody may follow `pointer` before `write` has stored the page.
+  void create_at(std::byte* bytes, std::uint32_t level, format::PagePtr* pointer);
+
+  // Stores pages made in private memory, one behind the other, with their checksums. Throws
+  // Errc::io, Errc::no_space.
+  void write(PageId first, std::byte* bytes, std::uint32_t page_count);
+
   // Ends the life of a page read by `verified`, or written by this transaction.
   void free(format::PagePtr pointer, std::uint32_t level);
 
@@ -69,6 +78,7 @@ class PageSpace {
   std::byte* bytes_of(PageId page) const noexcept {
     return write_base_ + std::uint64_t{page.value} * view_.page_bytes;
   }
+  void start(std::byte* bytes, PageId page, std::uint32_t level) const noexcept;
   void end_life(PageRun run, TxnId birth, bool is_extent);
 
   PageView view_;
@@ -77,6 +87,7 @@ class PageSpace {
   Allocator& allocator_;
   TxnId txn_;
   TxnId sealed_;
+  storage::DataFile* file_;
 };
 
 }  // namespace quire::pages

@@ -29,6 +29,8 @@ constexpr std::uint64_t kReserveBytes = std::uint64_t{1} << 40;
 constexpr std::uint64_t kReserveBytesMax = std::uint64_t{1} << 56;    // no address is longer
 constexpr std::uint64_t kReserveUnitBytes = std::uint64_t{64} << 10;  // the largest page
 constexpr std::uint64_t kResidentStepBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kFolioBytes = std::uint64_t{16} << 10;
+constexpr std::uint64_t kWriteBackBytes = std::uint64_t{1} << 20;
 constexpr int kDropAttempts = 4;
 
 std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) noexcept {
@@ -117,6 +119,14 @@ struct DataFile::State {
     return result == 0 ? std::error_code{} : last_error();
   }
 
+  // Of kWriteBackBytes. Without one of the flags that wait it takes no error from any description
+  // (rule 6); that it cannot is no loss.
+  void start_write_back(std::uint64_t offset) const {
+    static_cast<void>(system.sync_file_range(pages.get(), static_cast<off_t>(offset),
+                                             static_cast<off_t>(kWriteBackBytes),
+                                             SYNC_FILE_RANGE_WRITE));
+  }
+
   // Of the whole file: the growth description's flush where a range will not do.
   std::error_code flush_growth() const {
     const int result = uninterrupted([&] { return system.fdatasync(growth.get()); });
@@ -186,6 +196,22 @@ void DataFile::write(std::uint64_t offset, const std::byte* bytes, std::size_t s
     std::memcpy(write_base() + offset, bytes, size_bytes);
   } else {
     write_at(state_->log, offset, bytes, size_bytes, "write the log", state_->path);
+  }
+}
+
+void DataFile::write_pages(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes) {
+  const std::uint64_t limit = offset + size_bytes;
+  // A file that somebody has cut must not become longer again: through the map that is found out.
+  if (is_private() || !is_size_allowed(limit) || this->size_bytes() < limit) {
+    std::memcpy(write_base() + offset, bytes, size_bytes);
+    return;
+  }
+  while (offset < limit) {
+    const std::uint64_t step = std::min(limit - offset, kFolioBytes - offset % kFolioBytes);
+    write_at(state_->pages, offset, bytes, step, "write pages", state_->path);
+    offset += step;
+    bytes += step;
+    if (offset % kWriteBackBytes == 0) state_->start_write_back(offset - kWriteBackBytes);
   }
 }
 

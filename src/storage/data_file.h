@@ -87,6 +87,12 @@ class DataFile {
   // in the way. Throws Errc::io, Errc::no_space: some of it may have been written.
   void write(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes);
 
+  // The same for pages inside the file, in writes of at most 16 KiB: the page cache keeps what is
+  // written at once as one folio, which is dirty as a whole when one page of it changes. The disk
+  // begins with what is complete, so that the flush to come finds less to do; errors of that are
+  // the flush's.
+  void write_pages(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes);
+
   // Reserves address space and maps the file twice (read-only for everyone, read-write for the
   // writer's code; in a single-mapping build both are the same). `reserve_bytes` 0 = 1 TiB; raised
   // to the file's size, halved until the system grants it. The window is fixed until the object

@@ -26,6 +26,7 @@ System system = {
     .pread = ::pread,
     .fdatasync = ::fdatasync,
     .fsync = ::fsync,
+    .sync_file_range = ::sync_file_range,
     .msync = ::msync,
     .madvise = ::madvise,
     .mincore = ::mincore,

@@ -34,6 +34,7 @@ struct System {
   ssize_t (*pread)(int descriptor, void* bytes, size_t count, off_t offset);
   int (*fdatasync)(int descriptor);
   int (*fsync)(int descriptor);
+  int (*sync_file_range)(int descriptor, off_t offset, off_t bytes, unsigned flags);
   int (*msync)(void* address, size_t bytes, int flags);
   int (*madvise)(void* address, size_t bytes, int advice);
   int (*mincore)(void* address, size_t bytes, unsigned char* resident);

@@ -27,6 +27,7 @@ void Transaction::commit(Durability durability) {
   }
   try {
     store_.require_durable_name();
+    settle();
     write_catalogue();
     store_.allocator().retire_spare();
     base_ = store_.visible_state();  // a checkpoint in the middle may have moved the log

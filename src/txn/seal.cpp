@@ -18,7 +18,8 @@ class Sealer final : public btree::Visitor {
                                      static_cast<std::uint32_t>(sealed_.value)) > 0;
   }
 
-  bool page(PageId page, const std::byte* bytes, std::uint32_t) override {
+  // Values are of no interest, so nobody need look into leaves.
+  bool page(PageId page, const std::byte* bytes, std::uint32_t level) override {
     if (TxnId{reinterpret_cast<const format::PageHeader*>(bytes)->birth} <= sealed_) return false;
     // Each page has one place in one tree: more than there are means that some are shared.
     const pages::PageView view = store_.view(store_.allocator().file_pages());
@@ -28,10 +29,12 @@ class Sealer final : public btree::Visitor {
     const Facts& facts = store_.facts();
     const std::uint64_t checksum =
         format::page_checksum(bytes, facts.page_bytes, facts.checksum_seed);
+    // As it was when the page was written in a run: a store would make it dirty for nothing.
+    if (reinterpret_cast<const format::PageHeader*>(bytes)->checksum == checksum) return level > 0;
     std::byte* target = store_.data().write_base() + std::uint64_t{page.value} * facts.page_bytes;
     std::atomic_ref(reinterpret_cast<format::PageHeader*>(target)->checksum)
         .store(checksum, std::memory_order_relaxed);
-    return true;
+    return level > 0;
   }
 
   void extent(const format::ExtentRef&, std::string_view) override {}

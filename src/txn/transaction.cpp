@@ -52,7 +52,8 @@ Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId t
       state_(base_),
       verification_(store.verification(verify)),
       space_(view_for_writing(store, verify == Verify::never ? nullptr : &verification_),
-             store.data().write_base(), store.allocator(), txn_, store.checkpointed()),
+             store.data().write_base(), store.allocator(), txn_, store.checkpointed(),
+             &store.data()),
       context_{.base = base_, .on_slow_reader = on_slow_reader},
       table_count_(base_.catalogue.entry_count) {
   verification_.newest = txn_;
@@ -187,14 +188,54 @@ std::string_view Transaction::out_of_map(std::string_view argument, std::string&
   return copy;
 }
 
+// True when the entry belonged behind the last one of a run. Otherwise the run has ended.
+bool Transaction::append(OpenTable& table, std::string_view key, std::string_view value) {
+  using Outcome = btree::Appender::Outcome;
+  const std::uint32_t page_bytes = store_.facts().page_bytes;
+  if (&table != appended_ || key.size() > format::key_bytes_max(page_bytes) ||
+      !format::is_inline(key.size(), value.size(), page_bytes)) {
+    close_appender();
+    return false;
+  }
+  const Outcome outcome = appender_.append(key, value);
+  if (outcome == Outcome::not_behind) {
+    close_appender();
+    return false;
+  }
+  ++table.changes;
+  if (outcome == Outcome::leaf_full) {
+    change(table, [&] {
+      room_for_one(table.tree, kPagesKept);
+      appender_.append_in_fresh_leaf(key, value);
+    });
+  }
+  log({.kind = format::OperationKind::put, .table_id = table.table_id, .key = key, .value = value});
+  return true;
+}
+
+void Transaction::close_appender() {
+  try {
+    appender_.close();
+  } catch (...) {
+    appender_.drop();
+    is_broken_ = true;
+    throw;
+  }
+}
+
 bool Transaction::put(OpenTable& table, std::string_view key, std::string_view value,
                       btree::PutMode mode) {
   require_usable();
+  if (appender_.is_open() && append(table, key, value)) return true;
   require_sizes(key, value);
   require_table_room(table);
   const bool is_inline = format::is_inline(key.size(), value.size(), store_.facts().page_bytes);
   const bool found = btree::locate(space_, table.tree, key, table.finger);
   if (found && mode == btree::PutMode::insert_only) return false;
+  if (is_inline && !found && appender_.open_in_run(space_, table.tree, table.finger)) {
+    appended_ = &table;
+    if (append(table, key, value)) return true;
+  }
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
     create_if_absent(table);
@@ -223,6 +264,7 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
 
 bool Transaction::erase(OpenTable& table, std::string_view key) {
   require_usable();
+  settle();
   if (!btree::locate(space_, table.tree, key, table.finger)) return false;
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
@@ -236,6 +278,7 @@ bool Transaction::erase(OpenTable& table, std::string_view key) {
 
 void Transaction::clear(OpenTable& table) {
   require_usable();
+  settle();
   if (!table.exists || !table.tree.root) return;
   change(table, [&] {
     table.finger.forget();
@@ -251,6 +294,7 @@ bool Transaction::drop(std::string_view name) {
   }
   OpenTable& dropped = table(name);
   if (!dropped.exists) return false;
+  settle();
   change(dropped, [&] {
     dropped.finger.forget();
     btree::clear(space_, dropped.tree);

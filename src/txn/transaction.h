@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "btree/appender.h"
 #include "btree/tree.h"
 #include "format/record.h"
 #include "pages/page_space.h"
@@ -59,6 +60,13 @@ class Transaction {
   // long name.
   OpenTable& table(std::string_view name);
 
+  // Before anybody reads what this transaction has written: entries that are in memory only go into
+  // the file. After an error only rollback.
+  void settle() {
+    if (appender_.is_open()) [[unlikely]]
+      close_appender();
+  }
+
   // Names of all named tables, in order.
   std::vector<std::string> tables() const;
 
@@ -81,6 +89,8 @@ class Transaction {
               OnSlowReader on_slow_reader);
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
+  bool append(OpenTable& table, std::string_view key, std::string_view value);
+  void close_appender();
   void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);
   format::ExtentRef store_extent(std::string_view value);
   void require_sizes(std::string_view key, std::string_view value) const;
@@ -115,7 +125,9 @@ class Transaction {
   bool names_extents_ = false;
   bool log_is_dropped_ = false;  // more than a record may hold: the commit is a checkpoint
   bool is_replay_ = false;
-  bool is_broken_ = false;  // a tree operation has failed half-way
+  btree::Appender appender_;
+  OpenTable* appended_ = nullptr;  // whose tree the appender holds, while it is open
+  bool is_broken_ = false;         // a tree operation has failed half-way
   std::string key_copy_;
   std::string value_copy_;
 };

@@ -13,6 +13,7 @@ constexpr std::size_t kHugeValueBytes = 300'000;
 constexpr std::uint64_t kWrapCommits = 4;
 constexpr std::size_t kEntryValueBytes = 900;
 constexpr std::uint64_t kWrapPuts = 12;  // four such records fill 2/3 of the log
+constexpr std::uint64_t kFirstEntry = 100;
 constexpr std::uint64_t kBulkPuts = 90;  // more than the log holds
 // About as many crash points as a process passes from its start to the end of such a step.
 constexpr std::uint64_t kPointsOfPut = 50;
@@ -206,10 +207,12 @@ Edits Actor::put_into_named() {
   return {{.table = "named", .key = key, .value = next_value(60)}};
 }
 
+// In the order of their keys: where many come behind all others, they are written in runs.
 Edits Actor::many(const std::string& table, std::uint64_t count) {
   Edits edits;
   for (std::uint64_t index = 0; index < count; ++index) {
-    edits.push_back({table, "entry " + std::to_string(index), next_value(kEntryValueBytes)});
+    const std::string key = "entry " + std::to_string(kFirstEntry + index);
+    edits.push_back({table, key, next_value(kEntryValueBytes)});
   }
   return edits;
 }

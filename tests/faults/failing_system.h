@@ -87,6 +87,7 @@ inline const std::vector<FallibleCall>& fallible_calls() {
       {"pread", install_failing<&System::pread>, {EIO, EINTR, 0}},
       {"fdatasync", install_failing<&System::fdatasync>, {EIO, ENOSPC, EINTR}},
       {"fsync", install_failing<&System::fsync>, {EIO, ENOSPC, EDQUOT}},
+      {"sync_file_range", install_failing<&System::sync_file_range>, {EIO, ENOSYS}},
       {"msync", install_failing<&System::msync>, {EIO, ENOSPC, ENOMEM}},
       {"madvise", install_failing<&System::madvise>, {ENOMEM, EINVAL}},
       {"mincore", install_failing<&System::mincore>, {ENOMEM}},

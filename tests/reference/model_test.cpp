@@ -146,6 +146,8 @@ class RandomRun {
       case 5:
         return insert(table, in);
       case 6:
+        if (random_.one_in(8)) return put_run(tx, table, in);
+        [[fallthrough]];
       case 7:
       case 8:
       case 9:
@@ -160,6 +162,26 @@ class RandomRun {
     const std::string v = value();
     table.put(k, v);
     working_.change(in)[k] = v;
+  }
+
+  // Keys in order, behind all others when not the first time; now and then something else between.
+  void put_run(Transaction& tx, Table& table, const std::string& in) {
+    if (in_run_) return;
+    in_run_ = true;
+    std::uint64_t number = random_.below(6000);
+    for (std::uint64_t left = random_.between(30, 400); left > 0; --left, ++number) {
+      const std::string k = std::string(4, '\xff') + big_endian(number);
+      const std::string v = random_.one_in(100) ? value() : pattern(random_.below(100), number);
+      if (random_.one_in(2)) {
+        table.put(k, v);
+      } else if (!table.insert(k, v)) {
+        ASSERT_TRUE(working_.table(in).contains(k));
+        continue;
+      }
+      working_.change(in)[k] = v;
+      if (random_.one_in(100)) operation(tx);
+    }
+    in_run_ = false;
   }
 
   void insert(Table& table, const std::string& in) {
@@ -300,6 +322,7 @@ class RandomRun {
   std::uint64_t operations_;
   std::uint64_t done_ = 0;
   bool shrinking_ = false;
+  bool in_run_ = false;
   std::optional<Database> db_;
   Model committed_;
   Model working_;
