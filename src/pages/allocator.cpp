@@ -11,7 +11,6 @@
 namespace quire::pages {
 namespace {
 
-constexpr std::uint64_t kWordBits = 64;
 constexpr std::uint64_t kBackedStepBytes = 65536;  // tables get blocks in steps of this
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -52,9 +51,8 @@ std::atomic<std::uint64_t>* Allocator::words() const noexcept {
                                                        tables_.bitmap_offset);
 }
 
-std::atomic<std::uint32_t>* Allocator::areas() const noexcept {
-  return reinterpret_cast<std::atomic<std::uint32_t>*>(tables_.region->base() +
-                                                       tables_.areas_offset);
+Area* Allocator::areas() const noexcept {
+  return reinterpret_cast<Area*>(tables_.region->base() + tables_.areas_offset);
 }
 
 DeferredFree* Allocator::deferred_places() const noexcept {
@@ -96,7 +94,9 @@ void Allocator::recount() {
     for (std::uint64_t word = first / kWordBits; word * kWordBits < limit; ++word) {
       used += static_cast<std::uint64_t>(std::popcount(words()[word].load(kRelaxed)));
     }
-    areas()[area].store(static_cast<std::uint32_t>(limit - first - used), kRelaxed);
+    const auto clear = static_cast<std::uint32_t>(limit - first - used);
+    areas()[area].longest_run.store(clear, kRelaxed);
+    areas()[area].free_pages.store(clear, kRelaxed);
     free_total += limit - first - used;
   }
   control_.free_pages.store(free_total, kRelaxed);
@@ -155,9 +155,15 @@ PageId Allocator::allocate() {
   return *page;
 }
 
+bool Allocator::has_free_below(PageId page) const noexcept {
+  if (!spare_.empty()) return spare_.back() < page;
+  const auto lowest = find_free();
+  return lowest && *lowest < page;
+}
+
 std::optional<PageId> Allocator::allocate_run(std::uint32_t page_count) {
   QUIRE_ASSERT(page_count > 0);
-  const auto first = page_count == 1 ? find_free() : find_run(page_count);
+  const auto first = page_count == 1 ? find_free() : lowest_run(page_count);
   if (!first) return std::nullopt;
   const PageRun run{*first, page_count};
   record_undo(run);
@@ -194,7 +200,7 @@ void Allocator::set_bits(PageRun run) noexcept {
     const std::uint64_t before = words()[index].load(kRelaxed);
     words()[index].store(before | mask, kRelease);
     const auto taken = static_cast<std::uint32_t>(std::popcount(mask & ~before));
-    areas()[index * kWordBits / kAreaPages].fetch_sub(taken, kRelaxed);
+    areas()[index * kWordBits / kAreaPages].free_pages.fetch_sub(taken, kRelaxed);
     control_.free_pages.fetch_sub(taken, kRelaxed);
   });
 }
@@ -204,19 +210,16 @@ std::uint64_t Allocator::clear_bits(PageRun run) noexcept {
   if (run.first.value < control_.lowest_free.load(kRelaxed)) {
     control_.lowest_free.store(run.first.value, kRelease);
   }
+  expect_run(run);
   for_words(run, [&](std::uint64_t index, std::uint64_t mask) {
     const std::uint64_t before = words()[index].load(kRelaxed);
     words()[index].store(before & ~mask, kRelease);
     const auto given = static_cast<std::uint32_t>(std::popcount(mask & before));
-    areas()[index * kWordBits / kAreaPages].fetch_add(given, kRelaxed);
+    areas()[index * kWordBits / kAreaPages].free_pages.fetch_add(given, kRelaxed);
     control_.free_pages.fetch_add(given, kRelaxed);
     released += given;
   });
   return released;
-}
-
-bool Allocator::has_run(std::uint64_t page_count) const noexcept {
-  return find_run(page_count).has_value();
 }
 
 void Allocator::free_now(PageId page) { spare_.push_back(page); }
@@ -289,15 +292,16 @@ void Allocator::extend(std::uint64_t file_pages) {
   while (backed < file_pages) {
     tables_.region->ensure(tables_.bitmap_offset + backed / 8, kBackedStepBytes);
     const std::uint64_t area = backed / kAreaPages;
-    tables_.region->ensure(tables_.areas_offset + area * sizeof(std::uint32_t),
-                           kStepPages / kAreaPages * sizeof(std::uint32_t));
+    tables_.region->ensure(tables_.areas_offset + area * sizeof(Area),
+                           kStepPages / kAreaPages * sizeof(Area));
     backed += kStepPages;
     control_.bitmap_backed.store(backed, kRelease);
   }
   for (std::uint64_t page = before; page < file_pages;) {
     const std::uint64_t area = page / kAreaPages;
     const std::uint64_t limit = std::min((area + 1) * kAreaPages, file_pages);
-    areas()[area].fetch_add(static_cast<std::uint32_t>(limit - page), kRelaxed);
+    areas()[area].longest_run.store(kAreaPages, kRelaxed);
+    areas()[area].free_pages.fetch_add(static_cast<std::uint32_t>(limit - page), kRelaxed);
     page = limit;
   }
   if (before < control_.lowest_free.load(kRelaxed)) control_.lowest_free.store(before, kRelaxed);
@@ -328,7 +332,7 @@ std::optional<PageId> Allocator::find_free() const noexcept {
   const std::uint64_t limit = file_pages();
   std::uint64_t page = control_.lowest_free.load(kRelaxed);
   while (page < limit) {
-    if (page % kAreaPages == 0 && areas()[page / kAreaPages].load(kRelaxed) == 0) {
+    if (page % kAreaPages == 0 && areas()[page / kAreaPages].free_pages.load(kRelaxed) == 0) {
       page += kAreaPages;
       continue;
     }
@@ -341,29 +345,6 @@ std::optional<PageId> Allocator::find_free() const noexcept {
       return PageId{static_cast<std::uint32_t>(found)};
     }
     page = (page / kWordBits + 1) * kWordBits;
-  }
-  return std::nullopt;
-}
-
-std::optional<PageId> Allocator::find_run(std::uint64_t page_count) const noexcept {
-  const std::uint64_t limit = file_pages();
-  std::uint64_t page = control_.lowest_free.load(kRelaxed);
-  std::uint64_t run = 0;  // clear bits right before `page`
-  while (page < limit) {
-    const std::uint64_t word = words()[page / kWordBits].load(kRelaxed) >> (page % kWordBits);
-    const std::uint64_t in_word = std::min(kWordBits - page % kWordBits, limit - page);
-    const std::uint64_t clear = std::min<std::uint64_t>(
-        word == 0 ? kWordBits : static_cast<std::uint64_t>(std::countr_zero(word)), in_word);
-    run += clear;
-    if (run >= page_count) return PageId{static_cast<std::uint32_t>(page + clear - run)};
-    page += clear;
-    if (clear == in_word) continue;
-    run = 0;
-    page += std::min<std::uint64_t>(static_cast<std::uint64_t>(std::countr_one(word >> clear)),
-                                    in_word - clear);
-    if (page % kAreaPages == 0) {
-      while (page < limit && areas()[page / kAreaPages].load(kRelaxed) == 0) page += kAreaPages;
-    }
   }
   return std::nullopt;
 }

@@ -50,7 +50,13 @@ class Allocator {
   PageId allocate();  // requires available_pages() > 0
   std::optional<PageId> allocate_run(
       std::uint32_t page_count);  // lowest run that fits; nothing when there is none
-  bool has_run(std::uint64_t page_count) const noexcept;  // true when allocate_run would find one
+  bool has_free_below(PageId page) const noexcept;  // whether `allocate` would give a lower one
+
+  // What allocate_run would give.
+  std::optional<PageId> lowest_run(std::uint64_t page_count) const noexcept;
+  bool has_run(std::uint64_t page_count) const noexcept {
+    return lowest_run(page_count).has_value();
+  }
   // True when `count` more deferred frees fit; makes the ring larger for them. False when the disk
   // is full.
   bool has_deferred_room(std::uint64_t count);
@@ -85,7 +91,7 @@ class Allocator {
   // called before any bit is set; it must store the run where a successor finds it.
   template <typename Announce>
   std::optional<PageId> take_run(std::uint32_t page_count, Announce announce) {
-    const auto first = find_run(page_count);
+    const auto first = lowest_run(page_count);
     if (!first) return std::nullopt;
     announce(PageRun{*first, page_count});
     set_bits({*first, page_count});
@@ -134,7 +140,7 @@ class Allocator {
 
  private:
   std::atomic<std::uint64_t>* words() const noexcept;
-  std::atomic<std::uint32_t>* areas() const noexcept;
+  Area* areas() const noexcept;
   DeferredFree& deferred(std::uint64_t index) const noexcept;
   DeferredFree* deferred_places() const noexcept;
   template <typename Visit>
@@ -156,7 +162,10 @@ class Allocator {
   void finish_sweep() noexcept;
   DeferredFree& entry_at(std::uint64_t source) const noexcept;
   std::optional<PageId> find_free() const noexcept;
-  std::optional<PageId> find_run(std::uint64_t page_count) const noexcept;
+  std::optional<PageId> find_run_in(std::uint64_t area, std::uint64_t page_count) const noexcept;
+  std::uint64_t clear_from(std::uint64_t page, std::uint64_t limit) const noexcept;
+  std::uint64_t clear_before(std::uint64_t page, std::uint64_t limit) const noexcept;
+  void expect_run(PageRun run) noexcept;
 
   AllocatorTables tables_;
   AllocatorControl& control_;

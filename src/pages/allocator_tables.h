@@ -2,7 +2,8 @@
 //
 //   bitmap    one bit per page: in use by the newest transaction, by the running one, or waiting
 //             in a deferred free
-//   areas     per 32,768 pages the number of clear bits: stale only after a death
+//   areas     per 32,768 pages the number of clear bits: stale only after a death; and how long a
+//             run of clear bits there is at most: may be too high at any time, never too low
 //   deferred  ring of runs that committed transactions no longer use but snapshots may
 //   parked    such runs that a pin has been seen to keep, by that pin (see parked_frees.h)
 //   undo      runs taken by the running transaction, named by its id; a run is on it before its
@@ -78,6 +79,13 @@ inline void empty_entry(DeferredFree& place) noexcept {
 }
 
 inline constexpr std::uint64_t kAreaPages = 32768;
+inline constexpr std::uint64_t kWordBits = 64;  // of the bitmap
+
+struct Area {
+  std::atomic<std::uint32_t> free_pages;   // clear bits
+  std::atomic<std::uint32_t> longest_run;  // of clear bits within the area: at most so many pages
+};
+static_assert(sizeof(Area) == 8);
 
 // Where the tables stand in the region.
 struct AllocatorTables {

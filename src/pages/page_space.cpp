@@ -134,6 +134,21 @@ void PageSpace::end_life(PageRun run, TxnId birth, bool is_extent) {
   }
 }
 
+std::optional<format::ExtentRef> PageSpace::move_lower(const format::ExtentRef& extent) {
+  if (const char* reason = view_.fault_of(extent)) view_.corrupt(extent.first_page, reason);
+  const auto lowest = allocator_.lowest_run(extent.page_count);
+  if (!lowest || lowest->value >= extent.first_page) return std::nullopt;
+  const auto first = allocator_.allocate_run(extent.page_count);
+  QUIRE_ASSERT(first.has_value());
+  std::memcpy(bytes_of(*first), bytes_of(PageId{extent.first_page}),
+              std::uint64_t{extent.page_count} * view_.page_bytes);
+  free_extent(extent);
+  format::ExtentRef moved = extent;
+  moved.first_page = first->value;
+  moved.birth = txn_.value;
+  return moved;
+}
+
 std::optional<format::ExtentRef> PageSpace::store_extent(const std::byte* bytes,
                                                          std::uint64_t size_bytes) {
   QUIRE_ASSERT(size_bytes > 0);

@@ -34,6 +34,8 @@ class PageSpace {
   // that there are enough (see Allocator), so `create` and `writable` never run dry.
   std::uint64_t free_pages() const noexcept;
 
+  bool has_free_below(PageId page) const noexcept { return allocator_.has_free_below(page); }
+
   // After the file has grown: pages below `page_count` may be read.
   void set_page_count(std::uint32_t page_count) noexcept;
 
@@ -69,6 +71,10 @@ class PageSpace {
 
   // Ends the life of an extent. Its pages are validated first. Throws Errc::corrupt.
   void free_extent(const format::ExtentRef& extent);
+
+  // Copies an extent to the lowest place that is free for it, with the checksum that it has, and
+  // ends the life of the old one. Nothing when no place is lower. Throws Errc::corrupt.
+  std::optional<format::ExtentRef> move_lower(const format::ExtentRef& extent);
 
   // Stores a value in fresh contiguous pages. Nothing when no run is long enough: the caller makes
   // room and asks again.

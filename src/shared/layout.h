@@ -18,7 +18,7 @@
 namespace quire::shared {
 
 inline constexpr std::uint64_t kRegionMagic = 0x006b636f6c2d7571;  // "qu-lock", as stored
-inline constexpr std::uint32_t kLayoutVersion = 3;
+inline constexpr std::uint32_t kLayoutVersion = 4;
 
 // What must agree before a process may touch a lock in here.
 struct RegionHeader {
@@ -175,7 +175,7 @@ static_assert(kControlOffset + sizeof(Control) <= kAllocatorControlOffset);
 static_assert(kFixedBytes <= kProcessSlotsOffset);
 static_assert(kProcessSlotsOffset + kProcessSlotsMax * sizeof(ProcessSlot) <= kReaderSlotsOffset);
 static_assert(kReaderSlotsOffset + kReaderSlotsMax * sizeof(ReaderSlot) <= kAreasOffset);
-static_assert(kAreasOffset + kPageCapacity / 32768 * 4 <= kBitmapOffset);
+static_assert(kAreasOffset + kPageCapacity / 32768 * 8 <= kBitmapOffset);
 static_assert(kBitmapOffset + kPageCapacity / 8 <= kSegmentsOffset);
 static_assert(kSegmentsOffset + kSegmentCapacity * 16 <= kUndoOffset);
 static_assert(kUndoOffset + kUndoCapacity * 8 <= kDeferredOffset);

@@ -281,6 +281,18 @@ std::error_code DataFile::grow(std::uint64_t size_bytes) {
   return state_->flush_growth();
 }
 
+bool DataFile::shrink(std::uint64_t size_bytes) noexcept {
+  QUIRE_ASSERT(state_->access == Access::read_write);
+  return uninterrupted([&] {
+           return system.ftruncate(state_->growth.get(), static_cast<off_t>(size_bytes));
+         }) == 0;
+}
+
+void DataFile::limit_view(std::uint64_t bytes_max) {
+  QUIRE_ASSERT(is_private() && reserved_bytes() == 0);
+  state_->private_bytes = std::min(size_of(state_->pages, state_->path), bytes_max);
+}
+
 void DataFile::fill_holes() {
   QUIRE_ASSERT(state_->access == Access::read_write);
   struct stat status = {};

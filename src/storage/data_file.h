@@ -115,6 +115,15 @@ class DataFile {
   // caller poisons (rule 6).
   [[nodiscard]] std::error_code grow(std::uint64_t size_bytes);
 
+  // Cuts the file, for whoever is alone and no page beyond may be looked at by anybody (rule 7). A
+  // power cut before the next flush may bring the old length back. False when the system refuses:
+  // the file is as before.
+  bool shrink(std::uint64_t size_bytes) noexcept;
+
+  // Of a private view that is not mapped yet: what it shows ends where the file ends now, or after
+  // `bytes_max`, if that is less.
+  void limit_view(std::uint64_t bytes_max);
+
   // Gives every hole of the file its blocks: a copy may have come with holes, and storing into one
   // on a full disk would raise SIGBUS. Cheap when there are none. Throws Errc::no_space.
   void fill_holes();

@@ -3,6 +3,7 @@
 #include <quire/error.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -28,7 +29,8 @@ constexpr std::uint64_t kLogBytesFew =
     64 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
 constexpr std::uint64_t kLogBytesHasty = 16 * kMiB;  // up to here if only it was full within ...
 constexpr std::uint64_t kHastyNanos = 10 * shared::kNanosPerSecond;
-constexpr std::uint64_t kLogGrowthMax = 8;  // times its size
+constexpr std::uint64_t kLogGrowthMax = 8;           // times its size
+constexpr std::uint64_t kSlackBytesMax = 512 << 10;  // stay free at the end of a file that is cut
 
 format::StoredRun stored(PageRun run) noexcept { return {run.first.value, run.page_count}; }
 PageRun page_run(std::uint64_t packed) noexcept {
@@ -127,6 +129,7 @@ struct Plan {
   bool is_exclusive = false;  // the writer lock is held to the end: the log may move
   bool new_epoch = false;
   bool clean = false;
+  Packing packing;
 };
 
 // One checkpoint from capture to finish. The caller holds the checkpoint lock, and the writer lock
@@ -147,11 +150,12 @@ class Checkpoint {
       first_slot_ = 1 - newest.slot;
       meta_ = newest.meta;
       fill_meta();
-      if (plan_.is_exclusive) move_log_if_small();
+      if (plan_.is_exclusive) move_log();
       crash_point("checkpoint: log placed");
       place_map();
       crash_point("checkpoint: map placed");
       fill_map();
+      if (plan_.packing.ends_file) end_file();
       store_.control().checkpointed_nanos.store(shared::coarse_nanos(), std::memory_order_relaxed);
       crash_point("checkpoint: captured");
     } catch (...) {
@@ -171,6 +175,9 @@ class Checkpoint {
     seal(store_, plan_.state, store_.checkpointed());
     seal_map();
     crash_point("checkpoint: sealed");
+    if (plan_.packing.ends_file && sabotaged("file_cut_before_its_metas")) {
+      store_.data().shrink(meta_.page_count * store_.facts().page_bytes);
+    }
     if (!sabotaged("meta_stored_before_the_flush")) {
       if (const auto error = store_.data().flush_all())
         store_.poison(error, "flushing a checkpoint");
@@ -198,18 +205,35 @@ class Checkpoint {
     if (plan_.new_epoch) meta_.epoch += 1;
   }
 
-  void move_log_if_small() {
-    const std::uint32_t wanted_pages = larger_log_pages(store_, plan_.state);
-    if (wanted_pages == 0) return;
+  void move_log() {
+    if (const auto lower = acquire_lower(meta_.log, plan_.packing.log_pages_max)) {
+      place_log(*lower);
+    } else if (const std::uint32_t wanted_pages = larger_log_pages(store_, plan_.state);
+               wanted_pages != 0 && wanted_pages <= plan_.packing.log_pages_max) {
+      // Without it the log we have does as well, with more checkpoints.
+      if (const auto larger = acquire(store_, wanted_pages)) place_log(*larger);
+    }
+  }
+
+  // A better place for what has one, without growing the file: smaller, or down from beyond the
+  // limit.
+  std::optional<PageRun> acquire_lower(const format::StoredRun& now, std::uint32_t page_count_max) {
+    const std::uint32_t page_count = std::min(now.page_count, page_count_max);
+    const bool is_smaller = page_count < now.page_count;
+    if (!is_smaller && now.first_page + now.page_count <= plan_.packing.limit) return std::nullopt;
+    const auto lowest = store_.allocator().lowest_run(page_count);
+    if (!lowest || (!is_smaller && lowest->value >= now.first_page)) return std::nullopt;
+    return acquire(store_, page_count);
+  }
+
+  void place_log(PageRun run) {
     const std::uint64_t page_bytes = store_.facts().page_bytes;
-    const auto run = acquire(store_, wanted_pages);
-    if (!run) return;  // the log we have does as well, with more checkpoints
-    if (const auto error = store_.data().write_zeros(run->first.value * page_bytes,
-                                                     run->page_count * page_bytes)) {
-      store_.poison(error, "writing a larger log");
+    if (const auto error =
+            store_.data().write_zeros(run.first.value * page_bytes, run.page_count * page_bytes)) {
+      store_.poison(error, "writing a new log");
     }
     note(words_.replaced, {PageId{meta_.log.first_page}, meta_.log.page_count});
-    meta_.log = stored(*run);
+    meta_.log = stored(run);
     meta_.log_start = (meta_.log_start + page_bytes - 1) / page_bytes * page_bytes;
   }
 
@@ -227,6 +251,9 @@ class Checkpoint {
       const auto run = acquire(store_, static_cast<std::uint32_t>(needed() * 2));
       if (!run) throw Error(Errc::no_space, store_.name() + ": no room for a larger space map");
       map = stored(*run);
+    } else if (const auto lower = acquire_lower(map, map.page_count)) {
+      note(words_.replaced, {PageId{map.first_page}, map.page_count});
+      map = stored(*lower);
     }
     QUIRE_ASSERT(map.page_count >= needed());
     meta_.page_count = store_.allocator().file_pages();
@@ -253,6 +280,22 @@ class Checkpoint {
     for (auto& place : words_.replaced) {
       if (const std::uint64_t packed = place.load(); packed != 0) clear_in_map(page_run(packed));
     }
+  }
+
+  // The file is cut there when both metas are durable (rule 7).
+  void end_file() noexcept {
+    const std::uint64_t bits_per_page = format::map_page_bits(store_.facts().page_bytes);
+    std::uint64_t end = meta_.page_count;
+    for (std::uint64_t page = end; page > 0 && end == meta_.page_count;) {
+      page = (page - 1) / 64 * 64;
+      const auto index = static_cast<std::uint32_t>(page / bits_per_page);
+      const std::uint64_t word = format::map_words(map_page(index))[page % bits_per_page / 64];
+      if (word != 0) end = page + 64 - static_cast<std::uint64_t>(std::countl_zero(word));
+    }
+    // Where the log is small, so is what comes next.
+    const std::uint64_t slack_pages = std::min(kSlackBytesMax / store_.facts().page_bytes,
+                                               meta_.log.page_count / std::uint64_t{2});
+    if (meta_.page_count - end >= 2 * slack_pages) meta_.page_count = end + slack_pages;
   }
 
   void clear_in_map(PageRun run) noexcept {
@@ -341,6 +384,16 @@ void checkpoint(Store& store, bool mark_clean) {
   run.write_out();
 }
 
+void checkpoint_packed(Store& store, const Packing& packing, bool mark_clean) {
+  const WriterHold writer(store);
+  const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+  settle_locked(store);
+  Plan plan = plan_for_visible(store);
+  plan.clean = mark_clean;
+  plan.packing = packing;
+  run_exclusively(store, plan);
+}
+
 void checkpoint_by_writer(Store& store) {
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
@@ -365,10 +418,13 @@ void checkpoint_if_due(Store& store) {
   run.write_out();
 }
 
-void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch) {
+void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch,
+                          const Packing& packing) {
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
-  run_exclusively(store, {.txn = txn, .state = state, .commits = true, .new_epoch = new_epoch});
+  run_exclusively(
+      store,
+      {.txn = txn, .state = state, .commits = true, .new_epoch = new_epoch, .packing = packing});
 }
 
 void settle_checkpoint(Store& store) {

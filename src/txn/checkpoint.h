@@ -16,9 +16,20 @@
 
 namespace quire::txn {
 
+// How tightly a checkpoint packs what lies outside the trees; anything but the defaults only while
+// nobody else is attached.
+struct Packing {
+  std::uint32_t log_pages_max = UINT32_MAX;  // a longer log is replaced by one of this length
+  std::uint32_t limit = UINT32_MAX;  // log and map move down from beyond this page, if they can
+  bool ends_file = false;  // the metas count pages only a little beyond the last one in use
+};
+
 // Checkpoints the newest commit and waits for it. With `mark_clean` the metas say that nothing
 // follows: only for the last process, which is alone. Throws Errc::poisoned, corrupt, no_space, io.
 void checkpoint(Store& store, bool mark_clean = false);
+
+// The same, packed.
+void checkpoint_packed(Store& store, const Packing& packing, bool mark_clean);
 
 // The same for a caller that holds the writer lock, also in the middle of its transaction.
 void checkpoint_by_writer(Store& store);
@@ -30,7 +41,8 @@ void checkpoint_if_due(Store& store);
 // Commits `txn`, whose changes are in no log record, as a checkpoint; the caller holds the writer
 // lock. After it returns, `txn` is visible, published and durable. `new_epoch` (recovery) makes
 // older records void.
-void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch = false);
+void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch = false,
+                          const Packing& packing = {});
 
 // Completes or abandons a checkpoint whose owner died or failed, releases what a finished one
 // replaced (rules 12, 13). Every writer does so before it allocates anything: what a dead

@@ -41,7 +41,7 @@ void Transaction::commit(Durability durability) {
       commit_by_record(durability);
     } else {
       count_as_full();
-      commit_by_checkpoint(store_, txn_, state_);
+      commit_by_checkpoint(store_, txn_, state_, false, packing_);
       durability = Durability::full;
     }
   } catch (...) {

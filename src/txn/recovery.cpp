@@ -44,13 +44,18 @@ format::Meta read_meta(const storage::DataFile& data, int slot) {
   return meta;
 }
 
+// Whether both metas say that the file was closed.
+bool are_both_clean(const storage::DataFile& data, const format::MetaChoice& choice) {
+  const format::Meta other = read_meta(data, 1 - choice.slot);
+  return choice.meta.clean == 1 && format::judge(other) == format::MetaFault::none &&
+         other.clean == 1 && other.checkpoint == choice.meta.checkpoint;
+}
+
 // Whether the last close came to its end, and nobody did anything afterwards. A clean mark in one
 // meta alone may be no further than the page cache, and so may the length of a file that somebody
 // has grown before he died: neither is to be built upon before a flush.
 bool was_closed_cleanly(const storage::DataFile& data, const format::MetaChoice& choice) {
-  const format::Meta other = read_meta(data, 1 - choice.slot);
-  return choice.meta.clean == 1 && format::judge(other) == format::MetaFault::none &&
-         other.clean == 1 && other.checkpoint == choice.meta.checkpoint &&
+  return are_both_clean(data, choice) &&
          data.size_bytes() / choice.meta.page_bytes == choice.meta.page_count;
 }
 
@@ -285,6 +290,12 @@ format::MetaChoice read_metas_unmapped(const storage::DataFile& data) {
   }
   if (choice.fault != format::MetaFault::none) refuse(data, choice.fault);
   return choice;
+}
+
+std::optional<std::uint64_t> closed_bytes(const storage::DataFile& data) {
+  const format::MetaChoice choice = read_metas_unmapped(data);
+  if (!are_both_clean(data, choice)) return std::nullopt;
+  return choice.meta.page_count * choice.meta.page_bytes;
 }
 
 bool drop_untrusted_cache(storage::DataFile& data, const shared::Region& region) {

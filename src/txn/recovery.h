@@ -22,6 +22,10 @@ std::filesystem::path ensure_file(const std::filesystem::path& path, const Optio
 // corrupt.
 format::MetaChoice read_metas_unmapped(const storage::DataFile& data);
 
+// Where the file ends by what both metas say after a clean close; nothing while it is in use.
+// Throws as `read_metas_unmapped`.
+std::optional<std::uint64_t> closed_bytes(const storage::DataFile& data);
+
 // Lets the disk decide what the file holds, before anything is mapped, when a flush has failed, may
 // have failed, or left no region to say so (rule 6). False when a flush was interrupted and
 // somebody maps the file, so that its pages cannot be dropped: then recovery has to make them all

@@ -7,7 +7,7 @@
 #include "base/test_points.h"
 #include "shared/process.h"
 #include "shared/states.h"
-#include "txn/checkpoint.h"
+#include "txn/closing.h"
 #include "txn/recovery.h"
 
 namespace quire::txn {
@@ -69,6 +69,8 @@ Store::Store(PrivateView, const std::filesystem::path& path, const Options& opti
       region_(data(), options.guard_sigbus),
       allocator_(tables_in(region_)) {
   shared::pin_from(data().lock_descriptor(), TxnId{read_metas_unmapped(data()).meta.txn});
+  // Who has closed the file may be about to cut it there (see closing.h).
+  data().limit_view(closed_bytes(data()).value_or(data().size_bytes()));
   map(options);
   recover_readable(true);
 }
@@ -96,7 +98,7 @@ Store::~Store() {
     crash_point("close: begins");
     if (!region_.close_to_others()) return;
     crash_point("close: alone");
-    if (control().poisoned.load() == 0) checkpoint(*this, true);
+    if (control().poisoned.load() == 0) close_as_last(*this);
     crash_point("close: marked clean");
   } catch (const std::exception&) {
     // The file stays unclean: the next open recovers.

@@ -14,6 +14,7 @@
 #include "btree/tree.h"
 #include "format/record.h"
 #include "pages/page_space.h"
+#include "txn/checkpoint.h"
 #include "txn/repair.h"
 #include "txn/space.h"
 #include "txn/store.h"
@@ -80,6 +81,11 @@ class Transaction {
   void replay(const format::Operation& operation, Lsn position);
   void commit_replay();
 
+  // Copies what trees have at page `limit` or beyond to lower pages, as far as there are free ones,
+  // and commits that as a checkpoint. Rolls back when there was nothing to move. Throws as
+  // `commit`.
+  void move_below(PageId limit);
+
   // Ends the transaction; see quire::Transaction::commit.
   void commit(Durability durability);
   void rollback() noexcept;
@@ -124,6 +130,7 @@ class Transaction {
   std::vector<std::byte> record_;  // room for a header, and the payload
   bool names_extents_ = false;
   bool log_is_dropped_ = false;  // more than a record may hold: the commit is a checkpoint
+  Packing packing_;              // of that checkpoint
   bool is_replay_ = false;
   btree::Appender appender_;
   OpenTable* appended_ = nullptr;  // whose tree the appender holds, while it is open

@@ -80,6 +80,7 @@ void Drive::load(std::span<const ContentId> pages) {
   }
   state_.durable_pages = pages.size();
   state_.other_lengths.clear();
+  state_.cut_off.clear();
 }
 
 void Drive::load(const DriveState& state) {
@@ -108,7 +109,20 @@ void Drive::resized(std::uint64_t bytes) {
   const std::uint64_t page_count = bytes / kPageBytes;
   if (page_count == state_.pages.size()) return;
   state_.other_lengths.push_back(page_count);
-  state_.pages.resize(page_count);
+  std::vector<ContentId>& cut_off = state_.cut_off;
+  while (state_.pages.size() > page_count) {
+    cut_off.insert(cut_off.begin(), state_.pages.back().durable);
+    state_.pages.pop_back();
+  }
+  while (state_.pages.size() < page_count) {
+    PageState page;
+    if (!cut_off.empty()) {
+      page.durable = cut_off.front();
+      page.is_dirty = true;
+      cut_off.erase(cut_off.begin());
+    }
+    state_.pages.push_back(page);
+  }
 }
 
 void Drive::flush(std::uint64_t offset, std::uint64_t size_bytes) {
@@ -122,6 +136,7 @@ void Drive::flush(std::uint64_t offset, std::uint64_t size_bytes) {
   if (end == state_.pages.size()) {
     state_.durable_pages = end;
     state_.other_lengths.clear();
+    state_.cut_off.clear();
   }
 }
 

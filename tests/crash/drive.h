@@ -47,6 +47,9 @@ struct PageState {
 // is this.
 struct DriveState {
   std::vector<PageState> pages;
+  // Where the file was longer and is not known to have been cut durably: what the drive still holds
+  // of the pages from length() on.
+  std::vector<ContentId> cut_off;
   std::uint64_t durable_pages = 0;           // length of the file that a power cut leaves ...
   std::vector<std::uint64_t> other_lengths;  // ... or one of these, in pages
   std::uint64_t length() const noexcept { return pages.size(); }
@@ -75,7 +78,8 @@ class Drive {
   // Looks at the file. True when anything has changed since the last look.
   bool capture();
 
-  // The length has changed.
+  // The length has changed. What was cut off may come back with a power cut, also in pages that the
+  // file has gained since, until a flush has reached the end.
   void resized(std::uint64_t bytes);
 
   // A flush of a range succeeded. Pessimistic where systems differ: the length of a file that has

@@ -160,6 +160,7 @@ Image PowerCuts::with(const std::vector<ContentId>& chosen, std::string what) {
   for (std::size_t index = 0; index < dirty_.size(); ++index) {
     image.pages[dirty_[index]] = chosen[index];
   }
+  image.pages.insert(image.pages.end(), cut_.drive.cut_off.begin(), cut_.drive.cut_off.end());
   return image;
 }
 

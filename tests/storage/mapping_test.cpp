@@ -177,6 +177,27 @@ TEST_P(DataFileMap, APrivateViewShowsTheFileWhereNothingWasStored) {
   EXPECT_EQ(own.read_base()[8192], byte_of('o'));
 }
 
+TEST_P(DataFileMap, APrivateViewOfAFileThatWasCutEndsWhereItEndsNow) {
+  DataFile own{path_, Access::private_view, false};
+  EXPECT_TRUE(data_->shrink(kFileBytes / 2));
+  own.limit_view(kFileBytes);
+  own.map(0);
+  EXPECT_EQ(own.size_bytes(), kFileBytes / 2);
+  EXPECT_FALSE(own.grow(kFileBytes));
+  own.write_base()[kFileBytes / 2] = byte_of('x');  // memory, or SIGBUS
+  EXPECT_EQ(own.read_base()[kFileBytes / 2], byte_of('x'));
+}
+
+TEST_P(DataFileMap, APrivateViewOfAFileThatIsAboutToBeCutEndsWhereItWill) {
+  DataFile own{path_, Access::private_view, false};
+  own.limit_view(kFileBytes / 2);
+  own.map(0);
+  EXPECT_TRUE(data_->shrink(kFileBytes / 2));
+  EXPECT_EQ(own.size_bytes(), kFileBytes / 2);
+  own.write_base()[kFileBytes - 1] = byte_of('x');
+  EXPECT_EQ(own.read_base()[kFileBytes - 1], byte_of('x'));
+}
+
 TEST_P(DataFileMap, ForkedChildDoesNotHaveIt) {
   data_->map(0);
   const std::byte* const bases[] = {data_->read_base(), data_->write_base()};

@@ -271,9 +271,21 @@ void prepare(Ledger& ledger, const std::filesystem::path& file) {
   ledger.hash_of_attempt[0].store(require_whole(database.snapshot()));
 }
 
+void fill(Database& database, std::uint64_t pages) {
+  database.write([&](Transaction& transaction) {
+    constexpr std::size_t kThirdOfAPage = 1200;
+    Table table = transaction.table();
+    for (std::uint64_t entry = 0; entry < pages * 3; ++entry) {
+      table.put(test::big_endian(entry), test::pattern(kThirdOfAPage, entry));
+    }
+  });
+}
+
 // What the dead have left is given back: a quarter of all pages can be filled without a larger
-// file.
+// file. It may have been cut to what was in it, so it is made larger first.
 void require_pages_come_back(Database& database) {
+  constexpr std::uint64_t kPages = 500;
+  fill(database, kPages);
   database.write([](Transaction& transaction) {
     for (const std::string& name : transaction.tables()) transaction.drop(name);
     transaction.table().clear();
@@ -281,13 +293,7 @@ void require_pages_come_back(Database& database) {
   database.checkpoint();
   const Statistics before = stat(database);
   const std::uint64_t pages = before.free_pages + before.pending_pages;
-  database.write([&](Transaction& transaction) {
-    constexpr std::size_t kThirdOfAPage = 1200;
-    Table table = transaction.table();
-    for (std::uint64_t entry = 0; entry < pages / 4 * 3; ++entry) {
-      table.put(test::big_endian(entry), test::pattern(kThirdOfAPage, entry));
-    }
-  });
+  fill(database, pages / 4);
   require(stat(database).file_bytes == before.file_bytes, "pages that nobody gets back");
 }
 
