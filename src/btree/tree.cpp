@@ -72,6 +72,7 @@ std::optional<Bytes> presence_in(const PageView& view, const std::byte* page, By
     const std::byte* page = view.read_unverified(pointer, level);
     const std::uint64_t child = format::quick_child(page, view.page_bytes, wanted);
     pointer = child != 0 ? std::bit_cast<PagePtr>(child) : other_child(view, page, key);
+    prefetch(view, pointer, level - 1);
   }
   const std::byte* page = view.read_unverified(pointer, 0);
   Bytes value;

@@ -36,6 +36,9 @@ namespace quire::format {
   const auto* hints = reinterpret_cast<const std::uint32_t*>(page + kHintsOffset);
   const auto* heads = reinterpret_cast<const std::uint32_t*>(page + arrays.heads);
   const std::uint32_t low = count_less(hints, head) * count / kHintedCountMin + 1;
+  const std::byte* children = page + arrays.child(low);  // loaded while heads are counted
+  __builtin_prefetch(children);
+  __builtin_prefetch(children + kCacheLineBytes);
   const std::uint32_t less = count_less(heads + low, head);
   const std::uint32_t index = std::min(low + less, count);
   if (less == kHeadsAtOnce || heads[index] == head) [[unlikely]]
