@@ -35,7 +35,7 @@ bool Appender::open_in_run(PageSpace& space, TreeRoot& tree, Finger& finger) {
   const Path::Step& step = finger.path.steps[0];
   if (finger.run_count < kRunCountMin || finger.height != tree.height) return false;
   if (step.index != step.count || !is_right_edge(finger.path, tree.height)) return false;
-  if (!is_writable(finger.path, tree.height)) return false;
+  QUIRE_ASSERT(is_writable(finger.path, tree.height));  // the put before has seen to it
   page_bytes_ = space.view().page_bytes;
   if (!memory_) {
     memory_ = std::make_unique_for_overwrite<std::byte[]>(kRunBytes + kAlignment);

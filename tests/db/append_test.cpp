@@ -209,16 +209,47 @@ TEST_F(Append, TakesKeysAndValuesOfAnotherTable) {
   });
 }
 
+// Also by the very put with which the run begins to be written in another way.
 TEST_F(Append, LeavesCursorsOfTheTableInvalid) {
-  expect_after(expected(kCount), [&](Transaction&, Table& table) {
+  for (std::uint64_t placed_at = 25; placed_at < 45; ++placed_at) {
+    Database db{file_};
+    Transaction tx = db.begin();
+    Table table = tx.table();
+    run(table, 0, placed_at);
+    const Cursor at = table.begin();
+    EXPECT_EQ(at.key(), big_endian(0));
+    run(table, placed_at, 1);
+    EXPECT_EQ(errc_of([&] { static_cast<void>(at.key()); }), Errc::misuse) << placed_at;
+    tx.rollback();
+  }
+}
+
+TEST_F(Append, ErasesFromTheLeafThatIsInMemory) {
+  Entries all = expected(kCount);
+  for (std::uint64_t i = 100; i <= kCount; i += 100) all.erase(big_endian(i - 1));
+  expect_after(all, [&](Transaction&, Table& table) {
     run(table, 0, kCount, [&](std::uint64_t count) {
-      if (count == kCount || count % 100 != 0) return;
-      const Cursor at = table.begin();
-      EXPECT_EQ(at.key(), big_endian(0));
-      table.put(big_endian(count), value_of(count));
-      EXPECT_EQ(errc_of([&] { static_cast<void>(at.key()); }), Errc::misuse);
+      if (count % 100 == 0) {
+        EXPECT_TRUE(table.erase(big_endian(count - 1)));
+      }
     });
   });
+}
+
+// A copy of the file as a crash would leave it: what is not in the checkpoint is in the log.
+TEST_F(Append, IsInTheLogWhenItIsSmall) {
+  const std::filesystem::path crashed = directory_.file("crashed");
+  {
+    Database db{file_};
+    db.write([&](Transaction& tx) {
+      Table table = tx.table();
+      run(table, 0, kCount);
+    });
+    std::filesystem::copy_file(file_, crashed);
+  }
+  Database db{crashed};
+  EXPECT_TRUE(entries(db) == expected(kCount));
+  expect_sound(db);
 }
 
 TEST_F(Append, IsGoneWithItsTransaction) {
@@ -300,6 +331,21 @@ TEST_F(Append, FailsWhenItCannotBeWritten) {
     EXPECT_EQ(entries(db), (Entries{{"", "kept"}}));
     expect_sound(db);
   }
+}
+
+TEST_F(Append, FailsForGoodWhenWhatIsReadCannotBeWritten) {
+  Database db{file_};
+  Transaction tx = db.begin();
+  Table table = tx.table();
+  run(table, 0, 100);
+  storage::system.pwrite = [](int, const void*, size_t, off_t) {
+    errno = EIO;
+    return ssize_t{-1};
+  };
+  EXPECT_EQ(errc_of([&] { static_cast<void>(table.get(big_endian(1))); }), Errc::io);
+  storage::system = real_system_;
+  EXPECT_EQ(errc_of([&] { static_cast<void>(table.get(big_endian(1))); }), Errc::misuse);
+  EXPECT_EQ(errc_of([&] { tx.commit(); }), Errc::misuse);
 }
 
 TEST_F(Append, FailsInItsCommitWhenItCannotBeWrittenThere) {
