@@ -26,7 +26,7 @@ using shared::CheckpointWords;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kLogBytesFew =
-    64 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
+    128 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
 constexpr std::uint64_t kLogBytesHasty = 16 * kMiB;  // up to here if only it was full within ...
 constexpr std::uint64_t kHastyNanos = 10 * shared::kNanosPerSecond;
 constexpr std::uint64_t kLogGrowthMax = 8;           // times its size

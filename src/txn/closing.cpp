@@ -26,6 +26,7 @@ constexpr std::uint64_t kMovedBytesMax = 256 << 20;  // at one close
 struct Census {
   std::uint64_t used_pages = 0;  // without the log
   std::uint64_t end = 0;         // of the last page in use, the log included
+  std::uint64_t low_end = 0;     // from here on no more is in use than one close may move
 };
 
 Census take_census(Store& store, PageRun log) {
@@ -47,6 +48,15 @@ Census take_census(Store& store, PageRun log) {
     census.end = index * 64 + 64 - static_cast<std::uint64_t>(std::countl_zero(words[index]));
   }
   census.used_pages -= std::min<std::uint64_t>(census.used_pages, log.page_count);
+  const std::uint64_t log_end = std::uint64_t{log.first.value} + log.page_count;
+  std::uint64_t left = kMovedBytesMax / store.facts().page_bytes;
+  for (census.low_end = words.size() * 64; census.low_end > 0; census.low_end -= 64) {
+    const std::uint64_t first = census.low_end - 64;
+    if (first >= log.first.value && first < log_end) continue;
+    const auto used = static_cast<std::uint64_t>(std::popcount(words[first / 64]));
+    if (used > left) break;
+    left -= used;
+  }
   return census;
 }
 
@@ -71,8 +81,7 @@ Packing pack(Store& store) {
       census.used_pages + std::min<std::uint64_t>(log.page_count, packing.log_pages_max);
   if (census.end < wanted + std::max(wanted / kWasteFraction, kWastePagesMin)) return packing;
   packing.limit = static_cast<std::uint32_t>(
-      std::max(wanted + wanted / kRoomFraction + kWastePagesMin,
-               census.end - std::min(census.end, kMovedBytesMax / page_bytes)));
+      std::max(wanted + wanted / kRoomFraction + kWastePagesMin, census.low_end));
   crash_point("close: begins to pack");
   // Not the end of the file yet: what C alone keeps is still in the way.
   checkpoint_packed(store, {.log_pages_max = packing.log_pages_max}, false);
