@@ -1,7 +1,6 @@
 // Lookups in pages as most are: hinted branches and leaves of few entries, with short prefixes. The
-// same as BranchView and LeafView would find, in as few instructions as possible: the processor
-// waits for memory, and looks ahead only so many of them for what else it could load meanwhile.
-// Other pages are left to the views.
+// same as BranchView and LeafView would find, by less code; what it gains: btree/README.md, What
+// was tried. Other pages are left to the views.
 //
 // Threads and trust: as in leaf.h, but nothing throws: a page that contradicts itself is not as
 // most are.
