@@ -94,5 +94,35 @@ TEST(QuickChild, AnswersForBranchesOfShortSeparators) {
   }
 }
 
+TEST(QuickFind, LeavesRecordsThatExceedThePageToTheView) {
+  Random random{test::choose_seed("LeavesRecordsThatExceedThePageToTheView")};
+  const auto keys = random_keys(random, 20, 16, "");
+  PageBuffer page{4096};
+  leaf_start(page.get(), page.size(), {keys[0], "v", false});
+  for (std::uint32_t i = 1; i < keys.size(); ++i) {
+    leaf_insert(page.get(), page.size(), i, {keys[i], "v", false});
+  }
+  const std::uint32_t offset = LeafView(page.get(), page.size()).record_offset(3);
+  store_le(page.get() + offset + 2, std::uint16_t{0x7fff});
+  std::string_view value;
+  EXPECT_EQ(quick_find(page.get(), page.size(), SearchKey(keys[3]), value), QuickFind::unknown);
+}
+
+TEST(QuickChild, LeavesArraysThatExceedThePageToTheView) {
+  Random random{test::choose_seed("LeavesArraysThatExceedThePageToTheView")};
+  const auto keys = random_keys(random, 100, 16, "");
+  PageBuffer page{4096};
+  branch_start(page.get(), page.size(), {1, 1});
+  std::uint32_t index = 0;
+  for (const std::string& key : keys) {
+    ++index;
+    branch_insert(page.get(), page.size(), index, key.substr(0, 4), {index + 1, 1});
+  }
+  store_le(page.get() + offsetof(PageHeader, entry_count), std::uint16_t{60000});
+  for (const std::string& key : keys) {
+    EXPECT_EQ(quick_child(page.get(), page.size(), SearchKey(key.substr(0, 3) + "\x01zzzzz")), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace quire::format
