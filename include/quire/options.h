@@ -58,6 +58,10 @@ struct Options {
   // What `Transaction::commit()` waits for when it is not told.
   Durability durability = Durability::full;
 
+  // Checkpoints are made by a thread of this process, which begins when the first one is due, so
+  // that commits do not wait for them. Without it, by the commit that finds one due.
+  bool background_checkpoints = true;
+
   // What is verified when data is read.
   Verify verify = Verify::never;
 

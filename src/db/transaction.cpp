@@ -36,7 +36,10 @@ detail::TransactionState::TransactionState(std::shared_ptr<txn::Store> kept,
     : store(std::move(kept)),
       durability(options.durability),
       on_slow_reader(options.on_slow_reader),
-      transaction(*store, std::move(hold), options.verify, &on_slow_reader) {
+      transaction(*store, std::move(hold),
+                  {.verify = options.verify,
+                   .on_slow_reader = &on_slow_reader,
+                   .background_checkpoints = options.background_checkpoints}) {
   thread_transactions.active.push_back(&transaction);
 }
 

@@ -95,6 +95,8 @@ struct Control {
       std::atomic<std::uint64_t> log_start;  // LSN of the oldest record that recovery would replay
   std::atomic<std::uint64_t> log_run;        // pages of the log, as pack_run
   std::atomic<std::uint64_t> checkpointed_nanos;  // coarse_nanos of the last capture: a hint
+  std::atomic<std::uint64_t>
+      log_bytes_in_checkpoint;  // taken by others during the last one: a hint
   std::atomic<std::uint32_t> epoch;
   std::atomic<std::uint32_t> clean;  // 1: the metas say so; the first write clears it on disk first
   alignas(64) CheckpointWords checkpoint;

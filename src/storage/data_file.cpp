@@ -127,6 +127,15 @@ struct DataFile::State {
                                              SYNC_FILE_RANGE_WRITE));
   }
 
+  // To notice later stores, the flush would take the right to write from every page on its own,
+  // each time interrupting the processors on which this process runs. Pages that are not mapped
+  // need none of that; the next access maps them again.
+  void unmap_written(std::uint64_t offset, std::uint64_t size_bytes) const {
+    if (is_private() || size_bytes == 0) return;  // there, what was stored would be gone
+    const std::uint64_t first = offset - offset % system_page_bytes();
+    (void)system.madvise(write_mapping.base() + first, offset + size_bytes - first, MADV_DONTNEED);
+  }
+
   // Of the whole file: the growth description's flush where a range will not do.
   std::error_code flush_growth() const {
     const int result = uninterrupted([&] { return system.fdatasync(growth.get()); });
@@ -324,6 +333,7 @@ std::error_code DataFile::flush_log(std::uint64_t offset, std::uint64_t size_byt
 }
 
 std::error_code DataFile::flush_pages(std::uint64_t offset, std::uint64_t size_bytes) {
+  state_->unmap_written(offset, size_bytes);
   // msync(2) does not write, and the mapping stays read-only.
   return state_->flush(const_cast<std::byte*>(read_base()), offset, size_bytes);
 }

@@ -7,12 +7,14 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "base/assert.h"
 #include "base/test_points.h"
 #include "format/space_map.h"
 #include "shared/process.h"
 #include "txn/flush.h"
+#include "txn/log_size.h"
 #include "txn/meta_store.h"
 #include "txn/repair.h"
 #include "txn/seal.h"
@@ -25,12 +27,12 @@ using shared::CheckpointStage;
 using shared::CheckpointWords;
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-constexpr std::uint64_t kLogBytesFew =
-    128 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
-constexpr std::uint64_t kLogBytesHasty = 16 * kMiB;  // up to here if only it was full within ...
-constexpr std::uint64_t kHastyNanos = 10 * shared::kNanosPerSecond;
-constexpr std::uint64_t kLogGrowthMax = 8;           // times its size
 constexpr std::uint64_t kSlackBytesMax = 512 << 10;  // stay free at the end of a file that is cut
+
+// What is written in one go while committers wait for their own flushes.
+constexpr std::uint32_t kSliceBytes = 256 << 10;
+constexpr std::uint64_t kSliceSpanBytes = 8 * kMiB;  // from its first page to its last, at most
+static_assert(kSliceBytes >= format::kPageBytesMax);
 
 format::StoredRun stored(PageRun run) noexcept { return {run.first.value, run.page_count}; }
 PageRun page_run(std::uint64_t packed) noexcept {
@@ -76,38 +78,6 @@ void release_replaced(Store& store) {
   give_back_list(store, words.replaced);
   crash_point("checkpoint: replaced runs given back");
   words.stage.store(CheckpointStage::none, std::memory_order_release);
-}
-
-bool log_is_filling(const Store& store) {
-  State state;
-  if (!store.load_state(store.visible(), state))
-    return false;  // commits rush by: the next one asks again
-  return state.log_end.value - store.control().log_start.load() > store.ring().size_bytes / 4 * 3;
-}
-
-// A log that fills up soon makes checkpoints frequent. Each writes most of the pages that random
-// changes touch, and makes all pages read-only again, so that the next store into each faults, in
-// every process. The log grows, in few steps, to what the amount of data justifies, and where it
-// was full within seconds in any case to kLogBytesHasty. Pages that it is to have then; 0: it
-// stays.
-std::uint32_t larger_log_pages(Store& store, const State& state) {
-  if (!log_is_filling(store)) return 0;
-  const pages::Allocator& allocator = store.allocator();
-  const std::uint64_t page_bytes = store.facts().page_bytes;
-  const std::uint64_t log_bytes = store.ring().size_bytes;
-  const std::uint64_t unused_pages =
-      allocator.free_pages() + allocator.deferred_pages(state.deferred_tail);
-  const std::uint64_t used_pages =
-      allocator.file_pages() - std::min(unused_pages, allocator.file_pages());
-  const std::uint64_t data_bytes =
-      used_pages * page_bytes - std::min(used_pages * page_bytes, log_bytes);
-  const std::uint64_t since_nanos =
-      shared::coarse_nanos() - store.control().checkpointed_nanos.load(std::memory_order_relaxed);
-  const bool is_hasty = since_nanos < kHastyNanos && log_bytes >= format::kLogBytesAtFirst;
-  const std::uint64_t limit = std::max({data_bytes / 3, std::min(data_bytes, kLogBytesFew),
-                                        is_hasty ? kLogBytesHasty : std::uint64_t{0}});
-  if (log_bytes * 2 > limit) return 0;
-  return static_cast<std::uint32_t>(std::min(log_bytes * kLogGrowthMax, limit) / page_bytes);
 }
 
 // A run for the new metas to name, grown for when there is none; nothing when the disk is full.
@@ -167,20 +137,25 @@ class Checkpoint {
   void write_out() {
     const std::uint32_t intent =
         store_.control().checkpoint_intent.exchange(store_.readers().process_index() + 1);
-    if (intent != 0) redirty_file(store_);
+    const bool is_redirtied = intent != 0;
+    if (is_redirtied) redirty_file(store_);
     // A leader that died in a flush leaves values that K names clean, but not on disk.
     if (store_.control().flush_intent.load() != 0 || store_.control().overtaken.load() != 0) {
       redirty_unflushed(store_, plan_.state.log_end);
     }
-    seal(store_, plan_.state, store_.checkpointed());
+    const std::vector<PageRun> runs =
+        seal(store_, plan_.state, store_.checkpointed(), slice_pages());
     seal_map();
     crash_point("checkpoint: sealed");
     if (plan_.packing.ends_file && sabotaged("file_cut_before_its_metas")) {
       store_.data().shrink(meta_.page_count * store_.facts().page_bytes);
     }
     if (!sabotaged("meta_stored_before_the_flush")) {
-      if (const auto error = store_.data().flush_all())
-        store_.poison(error, "flushing a checkpoint");
+      if (is_redirtied || plan_.is_exclusive || plan_.clean) {
+        require_flushed(store_.data().flush_all());
+      } else {
+        flush_in_slices(runs);
+      }
     }
     crash_point("checkpoint: flushed");
     store_.require_healthy();
@@ -309,6 +284,35 @@ class Checkpoint {
     }
   }
 
+  // Nobody waits for the writer lock here, but committers wait for their flushes, which queue
+  // behind what is written in one go, and for pages of the file that are being written.
+  void flush_in_slices(const std::vector<PageRun>& runs) {
+    const std::uint64_t page_bytes = store_.facts().page_bytes;
+    const std::uint64_t span_pages_max = kSliceSpanBytes / page_bytes;
+    for (auto run = runs.begin(); run != runs.end();) {
+      const std::uint64_t first = run->first.value;
+      std::uint64_t end = first;
+      std::uint64_t page_count = 0;
+      for (; run != runs.end() && run->first.value + run->page_count <= first + span_pages_max &&
+             page_count + run->page_count <= slice_pages();
+           ++run) {
+        end = run->first.value + run->page_count;
+        page_count += run->page_count;
+      }
+      require_flushed(store_.data().flush_pages(first * page_bytes, (end - first) * page_bytes));
+      crash_point("checkpoint: slice flushed");
+    }
+    const format::StoredRun& map = meta_.map[meta_.current_map];
+    require_flushed(store_.data().flush_pages(std::uint64_t{map.first_page} * page_bytes,
+                                              std::uint64_t{map.page_count} * page_bytes));
+  }
+
+  std::uint32_t slice_pages() const noexcept { return kSliceBytes / store_.facts().page_bytes; }
+
+  void require_flushed(const std::error_code& error) {
+    if (error) store_.poison(error, "flushing a checkpoint");
+  }
+
   void seal_map() {
     const format::StoredRun& map = meta_.map[meta_.current_map];
     for (std::uint32_t index = 0; index < map.page_count; ++index) {
@@ -400,22 +404,25 @@ void checkpoint_by_writer(Store& store) {
   if (store.visible() > store.checkpointed()) run_exclusively(store, plan_for_visible(store));
 }
 
-void checkpoint_if_due(Store& store) {
-  if (!log_is_filling(store)) return;
+bool checkpoint_if_due(Store& store) {
+  if (!is_checkpoint_due(store)) return true;
   WriterHold writer(store, std::try_to_lock);
-  if (!writer.holds()) return;
+  if (!writer.holds()) return false;
   const std::unique_lock checkpoint_lock(store.checkpoint_lock(), std::try_to_lock);
-  if (!checkpoint_lock.owns_lock()) return;
+  if (!checkpoint_lock.owns_lock()) return true;
   settle_locked(store);
-  if (!log_is_filling(store)) return;
+  if (!is_checkpoint_due(store)) return true;
   if (larger_log_pages(store, store.visible_state()) != 0) {
     run_exclusively(store, plan_for_visible(store));
-    return;
+    return true;
   }
-  Checkpoint run(store, plan_for_visible(store));
+  const Plan plan = plan_for_visible(store);
+  Checkpoint run(store, plan);
   run.capture();
   writer.release();
   run.write_out();
+  note_commits_meanwhile(store, plan.state.log_end);
+  return true;
 }
 
 void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch,

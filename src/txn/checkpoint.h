@@ -34,9 +34,9 @@ void checkpoint_packed(Store& store, const Packing& packing, bool mark_clean);
 // The same for a caller that holds the writer lock, also in the middle of its transaction.
 void checkpoint_by_writer(Store& store);
 
-// Runs a checkpoint when the log is three quarters full and nobody else is at it. The caller holds
-// no lock.
-void checkpoint_if_due(Store& store);
+// Runs a checkpoint when one is due and nobody else is at it. False, without having waited, when
+// one is due but somebody has the writer lock. The caller holds no lock.
+bool checkpoint_if_due(Store& store);
 
 // Commits `txn`, whose changes are in no log record, as a checkpoint; the caller holds the writer
 // lock. After it returns, `txn` is visible, published and durable. `new_epoch` (recovery) makes

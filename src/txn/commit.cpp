@@ -14,6 +14,7 @@
 #include "base/test_points.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
+#include "txn/log_size.h"
 #include "txn/meta_store.h"
 #include "txn/transaction.h"
 
@@ -61,6 +62,8 @@ void Transaction::commit(Durability durability) {
   } else {
     flush_until(store_, state_.log_end);
   }
+  if (!is_checkpoint_due(store_, state_.log_end)) return;
+  if (background_checkpoints_ && store_.checkpointer().ask()) return;
   try {
     checkpoint_if_due(store_);
   } catch (const std::exception&) {
@@ -118,8 +121,11 @@ void Transaction::commit_by_record(Durability durability) {
   header.txn = txn_.value;
   header.previous_txn = txn_.value - 1;
   header.durable = store_.durable().value;
-  const log::Tail tail =
-      log::append(store_.writable_ring(), {base_.log_end, base_.log_chain}, header, record_);
+  // A flush makes the log's pages read-only again, so that a store into them faults; between
+  // commits that nobody flushes, a store is cheaper than a call.
+  const log::Ring ring =
+      durability == Durability::full ? store_.writable_ring() : store_.mapped_ring();
+  const log::Tail tail = log::append(ring, {base_.log_end, base_.log_chain}, header, record_);
   crash_point("commit: record appended");
   state_.log_end = tail.end;
   state_.log_chain = tail.chain;

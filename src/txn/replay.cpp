@@ -23,7 +23,7 @@ namespace {
 
 Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
                          const log::Tail& log_tail)
-    : Transaction(store, std::move(hold), txn, Verify::never, nullptr) {
+    : Transaction(store, std::move(hold), txn, TransactionOptions{}) {
   is_replay_ = true;
   context_.may_sweep = false;
   log_is_dropped_ = true;

@@ -87,6 +87,7 @@ void Store::recover_readable(bool is_cache_trusted) {
 
 Store::~Store() {
   if (is_abandoned() || data().is_private()) return;
+  checkpointer_.stop();
   if (region_.guard().is_lost()) {
     // Stays mapped: a robust mutex in it may still be on the list of its thread.
     readers_.abandon_after_fork();
@@ -119,6 +120,17 @@ log::Ring Store::writable_ring() {
   log::Ring writable = ring();
   writable.file = &data();
   return writable;
+}
+
+log::Ring Store::mapped_ring() {
+  log::Ring mapped = ring();
+  mapped.memory = data().write_base() + mapped.file_offset;
+  return mapped;
+}
+
+std::uint64_t Store::log_bytes() const noexcept {
+  const shared::Run run = shared::unpack_run(control().log_run.load(std::memory_order_acquire));
+  return std::uint64_t{run.page_count} * facts().page_bytes;
 }
 
 bool Store::load_state(TxnId txn, State& state) const noexcept {
@@ -182,6 +194,7 @@ void Store::require_in_place_now_and_then() {
 }
 
 void Store::abandon_region() noexcept {
+  checkpointer_.abandon_after_fork();
   readers_.abandon_after_fork();
   region_.abandon_after_fork();
 }

@@ -15,6 +15,7 @@
 #include "shared/locks.h"
 #include "shared/readers.h"
 #include "shared/region.h"
+#include "txn/checkpointer.h"
 #include "txn/file.h"
 
 namespace quire::txn {
@@ -49,6 +50,7 @@ class Store final : public File {
   shared::ByteMutex& checkpoint_lock() noexcept { return checkpoint_lock_; }
   shared::ByteMutex& flush_lock() noexcept { return flush_lock_; }
   pages::Allocator& allocator() noexcept { return allocator_; }
+  Checkpointer& checkpointer() noexcept { return checkpointer_; }
 
   const Recovered& recovered() const noexcept { return recovered_; }
 
@@ -61,9 +63,12 @@ class Store final : public File {
   // flushes asks first.
   void require_window() const;
 
-  // Throw Errc::io when the region was lost under us.
+  // Throw Errc::io when the region was lost under us. What is appended to a writable ring goes
+  // through a call of the system, to a mapped one through the map.
   log::Ring ring() const;
   log::Ring writable_ring();
+  log::Ring mapped_ring();
+  std::uint64_t log_bytes() const noexcept;
 
   // The state record of `txn`; false when it has been overwritten.
   bool load_state(TxnId txn, State& state) const noexcept;
@@ -108,6 +113,7 @@ class Store final : public File {
   shared::ByteMutex flush_lock_{region_, shared::kFlushByte};
   pages::Allocator allocator_;
   Recovered recovered_;
+  Checkpointer checkpointer_{*this};
   std::atomic<std::uint64_t> looked_in_tick_{0};  // when the files were last seen in their places
   std::atomic<bool> is_name_durable_{false};      // as this process knows
 };

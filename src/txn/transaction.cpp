@@ -37,25 +37,26 @@ pages::PageView view_for_writing(Store& store, const pages::Verification* verifi
 
 }  // namespace
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, Verify verify,
-                         OnSlowReader on_slow_reader)
+Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold,
+                         const TransactionOptions& options)
     // Braces: settling comes before `visible` is read.
-    : Transaction{store, settled(store, std::move(hold)), TxnId{store.visible().value + 1}, verify,
-                  on_slow_reader} {}
+    : Transaction{store, settled(store, std::move(hold)), TxnId{store.visible().value + 1},
+                  options} {}
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, Verify verify,
-                         OnSlowReader on_slow_reader)
+Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
+                         const TransactionOptions& options)
     : store_(store),
       hold_(std::move(hold)),
       txn_(txn),
       base_(store.visible_state()),
       state_(base_),
-      verification_(store.verification(verify)),
-      space_(view_for_writing(store, verify == Verify::never ? nullptr : &verification_),
+      verification_(store.verification(options.verify)),
+      space_(view_for_writing(store, options.verify == Verify::never ? nullptr : &verification_),
              store.data().write_base(), store.allocator(), txn_, store.checkpointed(),
              &store.data()),
-      context_{.base = base_, .on_slow_reader = on_slow_reader},
-      table_count_(base_.catalogue.entry_count) {
+      context_{.base = base_, .on_slow_reader = options.on_slow_reader},
+      table_count_(base_.catalogue.entry_count),
+      background_checkpoints_(options.background_checkpoints) {
   verification_.newest = txn_;
   crash_point("begin: writer lock taken");
   store_.allocator().begin(txn_, base_.deferred_tail);

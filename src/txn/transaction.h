@@ -33,15 +33,20 @@ struct OpenTable {
   btree::Finger finger;       // where `tree` was changed last
 };
 
+// What of quire::Options a transaction goes by.
+struct TransactionOptions {
+  Verify verify = Verify::never;
+  OnSlowReader on_slow_reader = nullptr;  // outlives the transaction
+  bool background_checkpoints = false;
+};
+
 // Threads: the thread that holds the writer lock.
 // Errors: of every function Errc::misuse once ended, and after an error that left the trees
 // unusable only rollback.
 class Transaction {
  public:
-  // Starts on the newest state; `hold` holds the writer lock. Reads verify as `verify` says;
-  // `on_slow_reader` outlives the transaction. Throws Errc::poisoned, no_space, io.
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold, Verify verify = Verify::never,
-              OnSlowReader on_slow_reader = nullptr);
+  // Starts on the newest state; `hold` holds the writer lock. Throws Errc::poisoned, no_space, io.
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold, const TransactionOptions& options);
   // For recovery, alone: the transaction `txn` that replays the log and becomes a checkpoint of a
   // new epoch.
   Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, const log::Tail& log_tail);
@@ -91,8 +96,8 @@ class Transaction {
   void rollback() noexcept;
 
  private:
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, Verify verify,
-              OnSlowReader on_slow_reader);
+  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
+              const TransactionOptions& options);
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
   bool append(OpenTable& table, std::string_view key, std::string_view value);
@@ -134,7 +139,8 @@ class Transaction {
   bool is_replay_ = false;
   btree::Appender appender_;
   OpenTable* appended_ = nullptr;  // whose tree the appender holds, while it is open
-  bool is_broken_ = false;         // a tree operation has failed half-way
+  bool background_checkpoints_;
+  bool is_broken_ = false;  // a tree operation has failed half-way
   std::string key_copy_;
   std::string value_copy_;
 };

@@ -10,7 +10,9 @@ Machine::Machine()
       drive_(path_, kFileBytesMax),
       seam_(drive_, path_.string()) {}
 
-void Machine::open() { database_.emplace(path_, Options{.reserve = kFileBytesMax}); }
+void Machine::open() {
+  database_.emplace(path_, Options{.background_checkpoints = false, .reserve = kFileBytesMax});
+}
 
 Database Machine::open_another() const { return Database{path_, {.reserve = kFileBytesMax}}; }
 
