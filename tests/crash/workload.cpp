@@ -315,9 +315,18 @@ void Actor::die_in_child(const Edits& edits, Durability durability) {
   machine_.seam().tell_parent(txn);
 }
 
-// Whoever writes next takes back what the dead one has not committed, and that decides it.
+// Whoever writes next takes back what the dead one has not committed, and that decides it. A record
+// that cannot be wiped out lets nobody begin; it is tried again.
 void Actor::settle_after_death() {
-  Transaction transaction = machine_.database().begin();
+  const auto begin = [this] {
+    try {
+      return machine_.database().begin();
+    } catch (const Error& error) {
+      if (error.code() != Errc::io) throw;
+      return machine_.database().begin();
+    }
+  };
+  Transaction transaction = begin();
   const Window window = history_.window();
   const auto found = history_.find(hash_of(transaction), window.returned, window.attempted);
   if (!found) throw Failure("after a death, a writer finds none of the states that may be there");
