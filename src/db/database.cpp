@@ -31,7 +31,7 @@ detail::Handle& require_writable(const std::shared_ptr<detail::Handle>& handle) 
   return *handle;
 }
 
-Transaction begin_with(const detail::Handle& handle, std::unique_ptr<txn::WriterHold> hold) {
+Transaction begin_with(const detail::Handle& handle, txn::WriterHold hold) {
   return detail::Access::make(std::make_unique<detail::TransactionState>(
       handle.opened.store, std::move(hold), handle.options));
 }
@@ -58,22 +58,22 @@ Snapshot Database::snapshot() const {
 Transaction Database::begin() {
   const detail::Handle& handle = require_writable(handle_);
   return detail::readable(handle.opened.store.get(), [&] {
-    return begin_with(handle, std::make_unique<txn::WriterHold>(*handle.opened.store));
+    return begin_with(handle, txn::WriterHold(*handle.opened.store));
   });
 }
 
 Transaction Database::begin(std::chrono::nanoseconds timeout) {
   const detail::Handle& handle = require_writable(handle_);
   return detail::readable(handle.opened.store.get(), [&] {
-    return begin_with(handle, std::make_unique<txn::WriterHold>(*handle.opened.store, timeout));
+    return begin_with(handle, txn::WriterHold(*handle.opened.store, timeout));
   });
 }
 
 std::optional<Transaction> Database::try_begin() {
   const detail::Handle& handle = require_writable(handle_);
   return detail::readable(handle.opened.store.get(), [&]() -> std::optional<Transaction> {
-    auto hold = std::make_unique<txn::WriterHold>(*handle.opened.store, std::try_to_lock);
-    if (!hold->holds()) return std::nullopt;
+    txn::WriterHold hold(*handle.opened.store, std::try_to_lock);
+    if (!hold.holds()) return std::nullopt;
     return begin_with(handle, std::move(hold));
   });
 }

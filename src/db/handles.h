@@ -46,8 +46,7 @@ SnapshotPtr begin_snapshot(const db::Opened& opened, Verify verify);
 // Behind a Transaction. Known to its thread, which rolls it back when it ends.
 class TransactionState {
  public:
-  TransactionState(std::shared_ptr<txn::Store> kept, std::unique_ptr<txn::WriterHold> hold,
-                   const Options& options);
+  TransactionState(std::shared_ptr<txn::Store> kept, txn::WriterHold hold, const Options& options);
   ~TransactionState();
 
   void commit(Durability wanted);

@@ -30,8 +30,7 @@ State& require(const std::unique_ptr<State, End>& state) {
 
 }  // namespace
 
-detail::TransactionState::TransactionState(std::shared_ptr<txn::Store> kept,
-                                           std::unique_ptr<txn::WriterHold> hold,
+detail::TransactionState::TransactionState(std::shared_ptr<txn::Store> kept, txn::WriterHold hold,
                                            const Options& options)
     : store(std::move(kept)),
       durability(options.durability),

@@ -127,6 +127,7 @@ void WriterLock::take() {
 
 WriterLock::Taken WriterLock::lock() {
   require_not_held();
+  if (looks_free() && try_take()) return entered();
   // Most transactions end within microseconds, less than it takes to fall asleep and be woken.
   const auto patience_ends = steady_clock::now() + kYieldFor;
   do {

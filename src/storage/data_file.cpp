@@ -3,8 +3,10 @@
 #include <quire/error.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,6 +85,19 @@ struct DataFile::State {
   Descriptor locks;
   Mapping read_mapping;   // of `pages`
   Mapping write_mapping;  // of `log`
+  mutable std::atomic<std::uint64_t> limit_bytes{0};
+  mutable std::atomic<long> limit_known_in{-1};  // its nanoseconds; -1: in no tick
+
+  // As it was in this tick of the coarse clock: asking costs a system call.
+  std::uint64_t known_limit_bytes() const noexcept {
+    timespec now = {};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (limit_known_in.load(std::memory_order_relaxed) != now.tv_nsec) {
+      limit_bytes.store(size_limit_bytes(), std::memory_order_relaxed);
+      limit_known_in.store(now.tv_nsec, std::memory_order_relaxed);
+    }
+    return limit_bytes.load(std::memory_order_relaxed);
+  }
 
   // Errno of the refusal; then nothing is mapped.
   int map_windows(std::uint64_t window_bytes) {
@@ -201,7 +216,7 @@ std::size_t DataFile::read(std::uint64_t offset, std::byte* bytes, std::size_t s
 }
 
 void DataFile::write(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes) {
-  if (is_private() || !is_size_allowed(offset + size_bytes)) {
+  if (is_private() || offset + size_bytes > state_->known_limit_bytes()) {
     std::memcpy(write_base() + offset, bytes, size_bytes);
   } else {
     write_at(state_->log, offset, bytes, size_bytes, "write the log", state_->path);
@@ -211,7 +226,7 @@ void DataFile::write(std::uint64_t offset, const std::byte* bytes, std::size_t s
 void DataFile::write_pages(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes) {
   const std::uint64_t limit = offset + size_bytes;
   // A file that somebody has cut must not become longer again: through the map that is found out.
-  if (is_private() || !is_size_allowed(limit) || this->size_bytes() < limit) {
+  if (is_private() || limit > state_->known_limit_bytes() || this->size_bytes() < limit) {
     std::memcpy(write_base() + offset, bytes, size_bytes);
     return;
   }

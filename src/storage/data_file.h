@@ -84,7 +84,8 @@ class DataFile {
   std::size_t read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const;
 
   // Writes a range of the file, without its mapping unless a limit of this process (ulimit -f) is
-  // in the way. Throws Errc::io, Errc::no_space: some of it may have been written.
+  // in the way; one that was set within the last tick of the system's coarse clock (1 to 10 ms) is
+  // not seen. Throws Errc::io, Errc::no_space: some of it may have been written.
   void write(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes);
 
   // The same for pages inside the file, in writes of at most 16 KiB: the page cache keeps what is

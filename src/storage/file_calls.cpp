@@ -55,14 +55,14 @@ FileIdentity identity_in(const struct stat& status) noexcept {
 
 void require_size_allowed(std::uint64_t size_bytes, const std::string& action,
                           const std::filesystem::path& path) {
-  if (!is_size_allowed(size_bytes)) throw_errno(EFBIG, action, path);
+  if (size_bytes > size_limit_bytes()) throw_errno(EFBIG, action, path);
 }
 
 }  // namespace
 
-bool is_size_allowed(std::uint64_t size_bytes) noexcept {
+std::uint64_t size_limit_bytes() noexcept {
   struct rlimit limit = {};
-  return ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || size_bytes <= limit.rlim_cur;
+  return ::getrlimit(RLIMIT_FSIZE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
 }
 
 std::error_code last_error() noexcept { return {errno, std::generic_category()}; }

@@ -61,8 +61,8 @@ std::uint64_t size_of(const Descriptor& file, const std::filesystem::path& path)
 void resize(const Descriptor& file, std::uint64_t size_bytes, const std::string& action,
             const std::filesystem::path& path);
 
-// False when this process would be killed by SIGXFSZ for writing a file up to that size.
-bool is_size_allowed(std::uint64_t size_bytes) noexcept;
+// The size up to which this process may write a file; SIGXFSZ kills it for writing further.
+std::uint64_t size_limit_bytes() noexcept;
 
 // Fewer bytes only at the end of the file.
 std::size_t read_at(const Descriptor& file, std::uint64_t offset, std::byte* bytes,

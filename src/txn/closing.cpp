@@ -86,7 +86,7 @@ Packing pack(Store& store) {
   // Not the end of the file yet: what C alone keeps is still in the way.
   checkpoint_packed(store, {.log_pages_max = packing.log_pages_max}, false);
   release_what_is_free(store);
-  Transaction(store, std::make_unique<WriterHold>(store), {}).move_below(PageId{packing.limit});
+  Transaction(store, WriterHold(store), {}).move_below(PageId{packing.limit});
   release_what_is_free(store);
   crash_point("close: packed");
   return packing;

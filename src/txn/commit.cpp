@@ -51,7 +51,7 @@ void Transaction::commit(Durability durability) {
   }
   store_.allocator().end();
   crash_point("commit: transaction ended");
-  hold_.reset();
+  hold_.release();
   crash_point("commit: writer lock released");
   if (sabotaged("acknowledged_before_the_flush")) {
     store_.publish(txn_);
@@ -73,6 +73,7 @@ void Transaction::commit(Durability durability) {
 }
 
 bool Transaction::has_changes() const noexcept {
+  if (default_table_.is_changed) return true;
   for (const auto& [name, table] : tables_) {
     if (table.is_changed) return true;
   }
@@ -80,12 +81,9 @@ bool Transaction::has_changes() const noexcept {
 }
 
 void Transaction::write_catalogue() {
+  if (default_table_.is_changed) state_.default_table = default_table_.tree;
   for (auto& [name, table] : tables_) {
     if (!table.is_changed) continue;
-    if (name.empty()) {
-      state_.default_table = table.tree;
-      continue;
-    }
     room_for_one(state_.catalogue);
     if (table.exists) {
       const format::TableRecord record{.tree = table.tree, .table_id = table.table_id};
@@ -146,7 +144,7 @@ void Transaction::undo() noexcept {
   // A forked child leaves everything to its parent; a failed recovery to the next one, which starts
   // from the file: the record at the log's end is one that it will replay.
   if (store_.is_abandoned() || is_replay_) {
-    hold_.reset();
+    hold_.release();
     return;
   }
   QUIRE_ASSERT(store_.writer_lock().held_by_this_thread());
@@ -155,7 +153,7 @@ void Transaction::undo() noexcept {
   } catch (...) {
     store_.control().repair_pending.store(1, std::memory_order_release);
   }
-  hold_.reset();
+  hold_.release();
 }
 
 }  // namespace quire::txn

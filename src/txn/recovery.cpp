@@ -260,7 +260,7 @@ class Recovery {
     const std::uint64_t used_ids = store_.ring().size_bytes / sizeof(format::RecordHeader) + 2;
     const TxnId txn{std::max(meta_.txn, meta_.id_base) +
                     (sabotaged("txn_id_reused") ? record_count_ + 1 : used_ids)};
-    Transaction transaction(store_, std::make_unique<WriterHold>(store_), txn, tail);
+    Transaction transaction(store_, WriterHold(store_), txn, tail);
     if (is_another_state_pinned()) store_.allocator().defer_free_pages();
     log::Scanner scanner = scanner_from_start();
     for (std::uint64_t index = 0; index < record_count_; ++index) {

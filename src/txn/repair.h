@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <utility>
 
 #include "txn/store.h"
 
@@ -22,6 +23,8 @@ class WriterHold {
   WriterHold(Store& store, std::try_to_lock_t);
 
   ~WriterHold();
+  WriterHold(WriterHold&& other) noexcept
+      : store_(other.store_), holds_(std::exchange(other.holds_, false)) {}
   WriterHold(const WriterHold&) = delete;
   WriterHold& operator=(const WriterHold&) = delete;
 

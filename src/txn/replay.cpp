@@ -21,8 +21,7 @@ namespace {
 
 }  // namespace
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
-                         const log::Tail& log_tail)
+Transaction::Transaction(Store& store, WriterHold hold, TxnId txn, const log::Tail& log_tail)
     : Transaction(store, std::move(hold), txn, TransactionOptions{}) {
   is_replay_ = true;
   context_.may_sweep = false;
@@ -113,7 +112,7 @@ void Transaction::commit_replay() {
     commit_by_checkpoint(store_, txn_, state_, true);
   }
   store_.allocator().end();
-  hold_.reset();
+  hold_.release();
 }
 
 }  // namespace quire::txn

@@ -16,7 +16,9 @@ namespace {
 // checkpoint.
 constexpr std::uint64_t kPagesKept = 64;
 
-std::unique_ptr<WriterHold> settled(Store& store, std::unique_ptr<WriterHold> hold) {
+constexpr std::size_t kRecordBytesFew = 1024;  // of one small change
+
+WriterHold settled(Store& store, WriterHold hold) {
   store.require_healthy();
   store.require_in_place_now_and_then();
   settle_checkpoint(store);
@@ -37,13 +39,12 @@ pages::PageView view_for_writing(Store& store, const pages::Verification* verifi
 
 }  // namespace
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold,
-                         const TransactionOptions& options)
+Transaction::Transaction(Store& store, WriterHold hold, const TransactionOptions& options)
     // Braces: settling comes before `visible` is read.
     : Transaction{store, settled(store, std::move(hold)), TxnId{store.visible().value + 1},
                   options} {}
 
-Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
+Transaction::Transaction(Store& store, WriterHold hold, TxnId txn,
                          const TransactionOptions& options)
     : store_(store),
       hold_(std::move(hold)),
@@ -61,9 +62,8 @@ Transaction::Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId t
   crash_point("begin: writer lock taken");
   store_.allocator().begin(txn_, base_.deferred_tail);
   crash_point("begin: undo list opened");
-  OpenTable& default_table = tables_[""];
-  default_table.tree = base_.default_table;
-  default_table.existed = default_table.exists = true;
+  default_table_.tree = base_.default_table;
+  default_table_.existed = default_table_.exists = true;
 }
 
 Transaction::~Transaction() { rollback(); }
@@ -84,6 +84,7 @@ void Transaction::require_usable() const {
 
 OpenTable& Transaction::table(std::string_view name) {
   require_usable();
+  if (name.empty()) return default_table_;
   if (const auto open = tables_.find(name); open != tables_.end()) return open->second;
   if (name.size() > kTableNameBytesMax) {
     throw Error(Errc::too_large, store_.name() + ": a table name of " +
@@ -107,7 +108,7 @@ std::vector<std::string> Transaction::tables() const {
     if (!tables_.contains(reader.name())) names.emplace_back(reader.name());
   }
   for (const auto& [name, table] : tables_) {
-    if (!name.empty() && table.exists) names.push_back(name);
+    if (table.exists) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -310,7 +311,10 @@ bool Transaction::drop(std::string_view name) {
 void Transaction::log(const format::Operation& operation) {
   if (log_is_dropped_) return;
   const std::size_t limit = std::min<std::size_t>(log::kPayloadBytesMax, store_.ring().size_bytes);
-  if (record_.empty()) record_.resize(sizeof(format::RecordHeader));
+  if (record_.empty()) {
+    record_.reserve(kRecordBytesFew);
+    record_.resize(sizeof(format::RecordHeader));
+  }
   if (record_.size() - sizeof(format::RecordHeader) + format::operation_bytes(operation) > limit) {
     log_is_dropped_ = true;
     record_ = {};

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,16 +45,16 @@ struct TransactionOptions {
 class Transaction {
  public:
   // Starts on the newest state; `hold` holds the writer lock. Throws Errc::poisoned, no_space, io.
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold, const TransactionOptions& options);
+  Transaction(Store& store, WriterHold hold, const TransactionOptions& options);
   // For recovery, alone: the transaction `txn` that replays the log and becomes a checkpoint of a
   // new epoch.
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn, const log::Tail& log_tail);
+  Transaction(Store& store, WriterHold hold, TxnId txn, const log::Tail& log_tail);
   ~Transaction();  // rolls back unless ended
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
   TxnId txn() const noexcept { return txn_; }
-  bool is_active() const noexcept { return hold_ != nullptr; }
+  bool is_active() const noexcept { return hold_.holds(); }
   const pages::PageView& view() const noexcept { return space_.view(); }
   Store& store() noexcept { return store_; }
 
@@ -96,8 +95,7 @@ class Transaction {
   void rollback() noexcept;
 
  private:
-  Transaction(Store& store, std::unique_ptr<WriterHold> hold, TxnId txn,
-              const TransactionOptions& options);
+  Transaction(Store& store, WriterHold hold, TxnId txn, const TransactionOptions& options);
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
   bool append(OpenTable& table, std::string_view key, std::string_view value);
@@ -122,15 +120,16 @@ class Transaction {
   void undo() noexcept;
 
   Store& store_;
-  std::unique_ptr<WriterHold> hold_;
+  WriterHold hold_;
   TxnId txn_;
   State base_;
   State state_;
   pages::Verification verification_;
   pages::PageSpace space_;
   SpaceContext context_;
-  std::map<std::string, OpenTable, std::less<>> tables_;
-  std::map<std::uint32_t, std::string> names_by_id_;  // of replay
+  OpenTable default_table_;
+  std::map<std::string, OpenTable, std::less<>> tables_;  // the named ones
+  std::map<std::uint32_t, std::string> names_by_id_;      // of replay
   std::uint64_t table_count_ = 0;
   std::vector<std::byte> record_;  // room for a header, and the payload
   bool names_extents_ = false;
