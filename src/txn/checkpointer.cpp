@@ -5,6 +5,7 @@
 #include <csignal>
 #include <exception>
 
+#include "base/test_points.h"
 #include "txn/checkpoint.h"
 
 namespace quire::txn {
@@ -82,6 +83,7 @@ void* Checkpointer::run(void* self) noexcept {
 // Takes the writer lock only when it is free: at the end it would otherwise have to wait for
 // somebody else's transaction, however long that takes.
 void Checkpointer::checkpoint_when_possible() {
+  crash_point("checkpointer: asked");
   std::chrono::microseconds pause = kPauseMin;
   while (!is_stopping_.load() && !checkpoint_if_due(store_)) {
     shared::event_wait(event_, shared::event_count(event_), pause);
