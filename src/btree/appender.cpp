@@ -33,7 +33,7 @@ bool is_writable(const Path& path, std::uint32_t height) noexcept {
 
 bool Appender::open_in_run(PageSpace& space, TreeRoot& tree, Finger& finger) {
   const Path::Step& step = finger.path.steps[0];
-  if (finger.run_count < kRunCountMin || finger.height != tree.height) return false;
+  if (finger.run_count < kRunCountMin || finger.height == 0) return false;
   if (step.index != step.count || !is_right_edge(finger.path, tree.height)) return false;
   QUIRE_ASSERT(is_writable(finger.path, tree.height));  // the put before has seen to it
   page_bytes_ = space.view().page_bytes;

@@ -28,7 +28,7 @@ struct Finger {
   std::uint32_t height = 0;     // of the path; 0: nowhere
   std::uint32_t run_count = 0;  // new entries, each put right behind the one before it
 
-  void forget() noexcept { height = 0; }
+  void forget() noexcept { height = run_count = 0; }
 };
 
 }  // namespace quire::btree

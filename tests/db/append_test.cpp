@@ -182,6 +182,23 @@ TEST_F(Append, BeginsAnewInATableThatWasCleared) {
   });
 }
 
+// A run that was long enough to go on in memory went on there also when its table had been emptied:
+// in a tree without a page. It takes a search for what is not there, right behind the run.
+TEST_F(Append, BeginsAnewInATableThatWasEmptiedAtAnyLengthOfTheRun) {
+  expect_after(expected(100), [&](Transaction&, Table& table) {
+    for (std::uint64_t length = 25; length < 70; ++length) {
+      run(table, 0, length);
+      EXPECT_FALSE(table.erase(big_endian(length)));
+      table.clear();
+      run(table, length, 3 * length);
+      for (std::uint64_t i = length; i < 4 * length; ++i) {
+        EXPECT_TRUE(table.erase(big_endian(i))) << length;
+      }
+    }
+    run(table, 0, 100);
+  });
+}
+
 TEST_F(Append, TakesArgumentsFromItsOwnPages) {
   Entries all = expected(1);
   for (std::uint64_t i = 1; i < kCount; ++i) all[big_endian(i)] = value_of(0);
