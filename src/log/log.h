@@ -2,9 +2,9 @@
 // stands at byte p mod size of the ring. A record never straddles the ring's end: a pad record
 // fills it up.
 //
-// What is appended goes through a call of the system, not through the map: each flush makes the
-// pages of a shared mapping read-only again, so a store would cost a page fault per process and
-// flush, and each flush an interrupt of the other processors.
+// What will be flushed soon is appended through a call of the system, not through the map: each
+// flush makes the pages of a shared mapping read-only again, so a store would cost a page fault per
+// process and flush, and each flush an interrupt of the other processors.
 //
 // Threads: append and erase by the holder of the writer lock; reading what was published to the
 // reader's thread.
