@@ -37,7 +37,9 @@ class Move {
   }
 
  private:
-  bool has_room() const noexcept { return space_.free_pages() > kPagesKept; }
+  bool has_room(std::uint32_t page_count = 0) const noexcept {
+    return space_.free_pages() > kPagesKept + page_count;
+  }
 
   void visit_children(PagePtr& pointer, std::uint32_t level) {
     const std::byte* bytes = space_.verified(pointer, level);
@@ -58,6 +60,7 @@ class Move {
     for (std::uint32_t index = 0; index < count && has_room(); ++index) {
       LeafEntry entry = LeafView(bytes, page_bytes()).entry(index);
       if (!entry.in_extent || !reaches_limit(entry.extent())) continue;
+      if (!has_room(entry.extent().page_count)) continue;
       const auto moved = space_.move_lower(entry.extent());
       if (!moved) continue;
       std::byte* page = space_.writable(pointer, 0);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <exception>
 #include <vector>
 
 #include "base/test_points.h"
@@ -67,11 +68,10 @@ void release_what_is_free(Store& store) {
 }
 
 // Moves pages down where that is worth it. What the last checkpoint still has to do.
-Packing pack(Store& store) {
-  Packing packing{.ends_file = true};
-  if (!store.region().pins_in_file().empty()) return {};
+Packing pack(Store& store, shared::Run log) {
+  Packing packing{.log_pages_max = log.page_count, .ends_file = true};
+  if (!store.region().pins_in_file().empty()) return {.log_pages_max = log.page_count};
   const std::uint64_t page_bytes = store.facts().page_bytes;
-  const shared::Run log = shared::unpack_run(store.control().log_run.load());
   const Census census = take_census(store, {PageId{log.first_page}, log.page_count});
   const std::uint64_t log_pages =
       std::max(format::kLogBytesAtFirst / page_bytes, census.used_pages / kLogFraction);
@@ -93,6 +93,7 @@ Packing pack(Store& store) {
 }
 
 void cut(Store& store) noexcept {
+  if (!store.facts().may_be_written) return;  // a newer version may have put something behind it
   try {
     const auto closed = closed_bytes(store.data());
     if (!closed || *closed >= store.data().size_bytes()) return;
@@ -100,7 +101,7 @@ void cut(Store& store) noexcept {
     crash_point("close: about to cut");
     store.data().shrink(*closed);
     crash_point("close: cut");
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     // It stays longer than it has to be.
   }
 }
@@ -109,11 +110,13 @@ void cut(Store& store) noexcept {
 
 void close_as_last(Store& store) {
   if (store.control().clean.load() == 0 || store.visible() != store.checkpointed()) {
-    Packing packing;
+    const shared::Run log = shared::unpack_run(store.control().log_run.load());
+    Packing packing{.log_pages_max = log.page_count};  // also a log that is full does not grow now
     try {
-      packing = pack(store);
-    } catch (const Error&) {
+      packing = pack(store, log);
+    } catch (const std::exception&) {
       // No room for copies, or a page is damaged: as it is, it can still be closed.
+      store.require_healthy();
     }
     checkpoint_packed(store, packing, true);
   }
