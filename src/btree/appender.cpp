@@ -35,7 +35,8 @@ bool Appender::open_in_run(PageSpace& space, TreeRoot& tree, Finger& finger) {
   const Path::Step& step = finger.path.steps[0];
   if (finger.run_count < kRunCountMin || finger.height == 0) return false;
   if (step.index != step.count || !is_right_edge(finger.path, tree.height)) return false;
-  QUIRE_ASSERT(is_writable(finger.path, tree.height));  // the put before has seen to it
+  // Searches that find nothing count as a run, too, and make nothing writable.
+  if (!is_writable(finger.path, tree.height)) return false;
   page_bytes_ = space.view().page_bytes;
   if (!memory_) {
     memory_ = std::make_unique_for_overwrite<std::byte[]>(kRunBytes + kAlignment);

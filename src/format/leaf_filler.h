@@ -32,10 +32,10 @@ class LeafFiller {
   bool append(const LeafEntry& entry) {
     const std::uint32_t record_bytes = entry.record_bytes();
     if (arrays_end_ + record_bytes > heap_begin_) return false;
+    offsets_.push_back(static_cast<std::uint16_t>(heap_begin_ - record_bytes));
     arrays_end_ += kLeafSlotBytes;
     heap_begin_ -= record_bytes;
     heap_live_ += record_bytes;
-    offsets_.push_back(static_cast<std::uint16_t>(heap_begin_));
     last_key_ = store(entry);
     return true;
   }

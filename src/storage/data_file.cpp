@@ -86,15 +86,16 @@ struct DataFile::State {
   Mapping read_mapping;   // of `pages`
   Mapping write_mapping;  // of `log`
   mutable std::atomic<std::uint64_t> limit_bytes{0};
-  mutable std::atomic<long> limit_known_in{-1};  // its nanoseconds; -1: in no tick
+  mutable std::atomic<std::int64_t> limit_known_in{-1};  // a tick, in nanoseconds; -1: in none
 
   // As it was in this tick of the coarse clock: asking costs a system call.
   std::uint64_t known_limit_bytes() const noexcept {
     timespec now = {};
     ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    if (limit_known_in.load(std::memory_order_relaxed) != now.tv_nsec) {
+    const std::int64_t tick = std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+    if (limit_known_in.load(std::memory_order_relaxed) != tick) {
       limit_bytes.store(size_limit_bytes(), std::memory_order_relaxed);
-      limit_known_in.store(now.tv_nsec, std::memory_order_relaxed);
+      limit_known_in.store(tick, std::memory_order_relaxed);
     }
     return limit_bytes.load(std::memory_order_relaxed);
   }

@@ -199,20 +199,22 @@ bool Transaction::append(OpenTable& table, std::string_view key, std::string_vie
     close_appender();
     return false;
   }
-  const Outcome outcome = appender_.append(key, value);
-  if (outcome == Outcome::not_behind) {
-    close_appender();
-    return false;
-  }
-  ++table.changes;
-  if (outcome == Outcome::leaf_full) {
-    change(table, [&] {
+  return change(table, [&] {
+    const Outcome outcome = appender_.append(key, value);
+    if (outcome == Outcome::not_behind) {
+      close_appender();
+      return false;
+    }
+    if (outcome == Outcome::leaf_full) {
       room_for_one(table.tree, kPagesKept);
       appender_.append_in_fresh_leaf(key, value);
-    });
-  }
-  log({.kind = format::OperationKind::put, .table_id = table.table_id, .key = key, .value = value});
-  return true;
+    }
+    log({.kind = format::OperationKind::put,
+         .table_id = table.table_id,
+         .key = key,
+         .value = value});
+    return true;
+  });
 }
 
 void Transaction::close_appender() {

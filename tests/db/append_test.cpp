@@ -199,6 +199,27 @@ TEST_F(Append, BeginsAnewInATableThatWasEmptiedAtAnyLengthOfTheRun) {
   });
 }
 
+// Searches in order for what is not there were taken for a run, in pages that nobody had written
+// to.
+TEST_F(Append, DoesNotBeginBehindARunOfSearches) {
+  for (const std::uint64_t count : {41u, 2000u}) {
+    Database db{file_};
+    db.write([&](Transaction& tx) {
+      for (std::uint64_t i = 0; i < count; ++i) tx.table().put(big_endian(2 * i), "v");
+    });
+    Transaction tx = db.begin();
+    Table table = tx.table();
+    for (std::uint64_t i = 0; i + 1 < count; ++i) {
+      EXPECT_FALSE(table.erase(big_endian(2 * i + 1)));
+    }
+    run(table, 2 * count, 100);
+    tx.commit();
+    EXPECT_EQ(entries(db).size(), count + 100);
+    expect_sound(db);
+    db.write([&](Transaction& clearing) { clearing.table().clear(); });
+  }
+}
+
 TEST_F(Append, TakesArgumentsFromItsOwnPages) {
   Entries all = expected(1);
   for (std::uint64_t i = 1; i < kCount; ++i) all[big_endian(i)] = value_of(0);
