@@ -19,3 +19,4 @@
 #include <quire/reader.h>
 #include <quire/table.h>
 #include <quire/transaction.h>
+#include <quire/value.h>

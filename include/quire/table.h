@@ -5,6 +5,7 @@
 #include <quire/cursor.h>
 #include <quire/export.h>
 #include <quire/options.h>
+#include <quire/value.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +38,9 @@ class QUIRE_API TableView {
   // Takes no memory. Throws Errc::misuse when there are fewer values than keys; after any exception
   // `values` holds anything.
   void get_many(std::span<const Bytes> keys, std::span<std::optional<Bytes>> values) const;
+
+  // The same, to be read piece by piece by a process that stays small however long the value is.
+  std::optional<ValueReader> reader(Bytes key) const;
 
   // True when the key is there. One descent.
   bool contains(Bytes key) const;
@@ -79,6 +83,16 @@ class QUIRE_API Table : public TableView {
 
   // Inserts unless the key is there: then false, and nothing changes.
   bool insert(Bytes key, Bytes value);
+
+  // Room in the file for a value of so many bytes, for the caller to fill: it is not copied. All
+  // zeros at first, and whatever is not filled stays so. The next call on any table of the
+  // transaction, or its commit, takes the value as it is then, hashes it and puts it; from then on
+  // the span must not be written to (it would change what was committed). Short values, which
+  // stand in a leaf, are made in memory and copied. Cost: stores zeros into the room once.
+  std::span<std::byte> reserve(Bytes key, std::uint64_t length_bytes);
+
+  // The same for a value that comes in pieces, which may be larger than memory.
+  ValueWriter writer(Bytes key, std::uint64_t length_bytes);
 
   // False when the key was absent. A table without entries stays until it is dropped.
   bool erase(Bytes key);

@@ -47,6 +47,15 @@ class QUIRE_API Snapshot {
   // Names of the named tables, in order.
   std::vector<std::string> tables() const;
 
+  // Where the bytes stand that `get` or a cursor of this snapshot has given, or any part of them,
+  // for sendfile(2), splice(2) or copy_file_range(2): nothing of them is looked at, nor verified.
+  // Keys and short values inside pages have a place as well. The bytes stay as they are for as long
+  // as the snapshot lives; the descriptor is open as long as the database. Use calls that are given
+  // an offset: its own position is shared by all. Throws Errc::misuse for bytes that are not in the
+  // file; Errc::read_only in a process that may only read a file whose log nobody has replayed,
+  // because there they may be in its memory alone; Errc::io. No system call but the first time.
+  ValueLocation locate(Bytes bytes) const;
+
   // Number of the commit that this snapshot shows; rises with every commit.
   std::uint64_t txn() const noexcept;
 

@@ -99,6 +99,23 @@ std::optional<Bytes> get(const PageView& view, const TreeRoot& tree, Bytes key) 
   return find_named(view, tree, key, value_in);
 }
 
+std::optional<StoredValue> get_stored(const PageView& view, const TreeRoot& tree, Bytes key) {
+  if (!tree.root) return std::nullopt;
+  check_height(view, tree.root, tree.height);
+  return naming_file(view, [&]() -> std::optional<StoredValue> {
+    PagePtr pointer = tree.root;
+    for (std::uint32_t level = tree.height; --level > 0;) {
+      pointer = child_for(view, view.read(pointer, level), key);
+    }
+    const auto entry = LeafView(view.read(pointer, 0), view.page_bytes).find(key);
+    if (!entry) return std::nullopt;
+    if (!entry->in_extent) return StoredValue{entry->value, std::nullopt};
+    const format::ExtentRef extent = entry->extent();
+    if (const char* reason = view.fault_of(extent)) view.corrupt(extent.first_page, reason);
+    return StoredValue{{}, extent};
+  });
+}
+
 namespace {
 
 // Leaves are read where they are written, so that no page is mapped twice; branches by the mapping

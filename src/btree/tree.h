@@ -26,6 +26,17 @@ using Bytes = std::string_view;
 // pages of `tree` are kept; nothing when absent. One descent, no allocation.
 std::optional<Bytes> get(const pages::PageView& view, const format::TreeRoot& tree, Bytes key);
 
+// A value as its leaf has it: bytes, or the reference to an extent, whose pages are in the file and
+// were not looked at.
+struct StoredValue {
+  Bytes inline_bytes;
+  std::optional<format::ExtentRef> extent;
+};
+
+// As `get`, for values that are to be read piece by piece.
+std::optional<StoredValue> get_stored(const pages::PageView& view, const format::TreeRoot& tree,
+                                      Bytes key);
+
 // The same for many keys: values[i] becomes what `get` gives for keys[i]. The descents go down side
 // by side, so that what one waits for from memory is loaded while the others are searched. When it
 // throws, `values` holds anything. Requires as many values as keys.

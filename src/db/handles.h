@@ -5,12 +5,14 @@
 #include <quire/database.h>
 
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "btree/cursor.h"
+#include "btree/tree.h"
 #include "db/registry.h"
 #include "storage/fault_guard.h"
 #include "txn/snapshot.h"
@@ -118,6 +120,10 @@ auto readable(const txn::File* file, Body&& body) {
   }
 }
 
+// Finds what is to be read piece by piece, in the tree that `state` shows now.
+using FindStored = std::function<std::optional<btree::StoredValue>()>;
+std::optional<ValueReader> open_reader(const ViewState& state, const FindStored& find);
+
 struct TableAccess {
   static ViewState& state(TableView& view) noexcept {
     return *reinterpret_cast<ViewState*>(view.state_);
@@ -127,6 +133,11 @@ struct TableAccess {
   }
   static TableView make_view(const ViewState& state);
   static Table make_table(const ViewState& state);
+};
+
+struct ValueAccess {
+  static ValueWriter make(std::unique_ptr<ValueWriterState> state);
+  static ValueReader make(std::unique_ptr<ValueReaderState> state);
 };
 
 struct CursorAccess {

@@ -102,6 +102,14 @@ void TableView::get_many(std::span<const Bytes> keys,
   });
 }
 
+std::optional<ValueReader> TableView::reader(Bytes key) const {
+  const ViewState& state = TableAccess::state(*this);
+  return detail::open_reader(state, [&] {
+    const Source source = source_of(state);
+    return btree::get_stored(source.view, source.tree, key);
+  });
+}
+
 bool TableView::contains(Bytes key) const {
   const ViewState& state = TableAccess::state(*this);
   return detail::readable(state.file, [&] {

@@ -151,20 +151,39 @@ std::optional<format::ExtentRef> PageSpace::move_lower(const format::ExtentRef& 
 
 std::optional<format::ExtentRef> PageSpace::store_extent(const std::byte* bytes,
                                                          std::uint64_t size_bytes) {
+  auto extent = take_extent(size_bytes);
+  if (!extent) return std::nullopt;
+  std::byte* target = bytes_of(*extent);
+  std::memcpy(target, bytes, size_bytes);
+  std::memset(target + size_bytes, 0,
+              std::uint64_t{extent->page_count} * view_.page_bytes - size_bytes);
+  crash_point("page: extent stored");
+  extent->checksum = format::checksum(target, size_bytes, view_.checksum_seed);
+  return extent;
+}
+
+std::optional<format::ExtentRef> PageSpace::take_extent(std::uint64_t size_bytes) {
   QUIRE_ASSERT(size_bytes > 0);
   const std::uint64_t page_count = (size_bytes + view_.page_bytes - 1) / view_.page_bytes;
   QUIRE_ASSERT(page_count <= UINT32_MAX);
   const auto first = allocator_.allocate_run(static_cast<std::uint32_t>(page_count));
   if (!first) return std::nullopt;
-  std::byte* target = bytes_of(*first);
-  std::memcpy(target, bytes, size_bytes);
-  std::memset(target + size_bytes, 0, page_count * view_.page_bytes - size_bytes);
-  crash_point("page: extent stored");
   return format::ExtentRef{.size_bytes = size_bytes,
                            .first_page = first->value,
                            .page_count = static_cast<std::uint32_t>(page_count),
-                           .birth = txn_.value,
-                           .checksum = format::checksum(target, size_bytes, view_.checksum_seed)};
+                           .birth = txn_.value};
+}
+
+void PageSpace::write_value(const format::ExtentRef& extent, std::uint64_t offset,
+                            const std::byte* bytes, std::size_t size_bytes) {
+  const std::uint64_t room_bytes = std::uint64_t{extent.page_count} * view_.page_bytes;
+  QUIRE_ASSERT(offset <= room_bytes && size_bytes <= room_bytes - offset);
+  if (file_ != nullptr) {
+    file_->write_pages(std::uint64_t{extent.first_page} * view_.page_bytes + offset, bytes,
+                       size_bytes);
+  } else {
+    std::memcpy(bytes_of(extent) + offset, bytes, size_bytes);
+  }
 }
 
 }  // namespace quire::pages

@@ -80,6 +80,20 @@ class PageSpace {
   // room and asks again.
   std::optional<format::ExtentRef> store_extent(const std::byte* bytes, std::uint64_t size_bytes);
 
+  // Fresh contiguous pages for a value that is made in its place; what they hold are old bytes of
+  // the file, and the checksum is still missing. Nothing as by store_extent.
+  std::optional<format::ExtentRef> take_extent(std::uint64_t size_bytes);
+
+  // Where the value of a taken extent is made, up to the end of its last page.
+  std::byte* bytes_of(const format::ExtentRef& extent) const noexcept {
+    return bytes_of(PageId{extent.first_page});
+  }
+
+  // Stores a part of the value of a taken extent, which must lie in its pages, without mapping it.
+  // Throws as `write`.
+  void write_value(const format::ExtentRef& extent, std::uint64_t offset, const std::byte* bytes,
+                   std::size_t size_bytes);
+
  private:
   std::byte* bytes_of(PageId page) const noexcept {
     return write_base_ + std::uint64_t{page.value} * view_.page_bytes;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -83,6 +84,8 @@ struct DataFile::State {
   Descriptor log;
   Descriptor growth;
   Descriptor locks;
+  std::mutex sending_opened;
+  Descriptor sending;
   Mapping read_mapping;   // of `pages`
   Mapping write_mapping;  // of `log`
   mutable std::atomic<std::uint64_t> limit_bytes{0};
@@ -240,6 +243,30 @@ void DataFile::write_pages(std::uint64_t offset, const std::byte* bytes, std::si
   }
 }
 
+int DataFile::sending_descriptor() {
+  const std::lock_guard lock(state_->sending_opened);
+  if (!state_->sending.is_open()) {
+    // Not by its path, which may name another file by now.
+    const std::string open_file_name = "/proc/self/fd/" + std::to_string(state_->pages.get());
+    state_->sending = open_file(open_file_name, O_RDONLY);
+  }
+  return state_->sending.get();
+}
+
+void DataFile::read_on(std::uint64_t behind_offset, std::uint64_t behind_bytes,
+                       std::uint64_t next_offset, std::uint64_t next_bytes) noexcept {
+  if (is_private()) return;  // there, what recovery has stored would be gone
+  const auto advise = [&](std::uint64_t offset, std::uint64_t bytes, int advice) {
+    const std::uint64_t first = offset - offset % system_page_bytes();
+    const std::uint64_t end = offset + bytes - (offset + bytes) % system_page_bytes();
+    if (end <= first) return;
+    // madvise(2) does not write, and the mapping stays read-only.
+    (void)system.madvise(const_cast<std::byte*>(read_base()) + first, end - first, advice);
+  };
+  advise(behind_offset, behind_bytes, MADV_DONTNEED);
+  advise(next_offset, next_bytes, MADV_WILLNEED);
+}
+
 void DataFile::map(std::uint64_t reserve_bytes) {
   QUIRE_ASSERT(reserved_bytes() == 0);
   const std::uint64_t wanted = reserve_bytes != 0 ? reserve_bytes : kReserveBytes;
@@ -382,7 +409,8 @@ void DataFile::abandon_after_fork() noexcept {
   state_->write_mapping.abandon_after_fork();
   // The locks belong to the parent's descriptions: closing this process's copies does not release
   // them.
-  for (Descriptor* descriptor : {&state_->pages, &state_->log, &state_->growth, &state_->locks}) {
+  for (Descriptor* descriptor :
+       {&state_->pages, &state_->log, &state_->growth, &state_->locks, &state_->sending}) {
     descriptor->close();
   }
 }

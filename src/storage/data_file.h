@@ -94,6 +94,15 @@ class DataFile {
   // the flush's.
   void write_pages(std::uint64_t offset, const std::byte* bytes, std::size_t size_bytes);
 
+  // A description of its own that can only read, for the file's bytes to be sent by the system;
+  // opened when it is first asked for, closed with the object. Any thread. Throws Errc::io.
+  int sending_descriptor();
+
+  // The reader of a long range goes on: takes what is behind it out of the page tables, so that the
+  // process does not grow, and has the system load what comes next. A private view stays as it is.
+  void read_on(std::uint64_t behind_offset, std::uint64_t behind_bytes, std::uint64_t next_offset,
+               std::uint64_t next_bytes) noexcept;
+
   // Reserves address space and maps the file twice (read-only for everyone, read-write for the
   // writer's code; in a single-mapping build both are the same). `reserve_bytes` 0 = 1 TiB; raised
   // to the file's size, halved until the system grants it. The window is fixed until the object

@@ -13,6 +13,10 @@
 
 namespace quire::txn {
 
+// What a put leaves free, so that on a full disk there is still room to erase, commit and
+// checkpoint.
+inline constexpr std::uint64_t kPagesKept = 64;
+
 // Options::on_slow_reader; null: nobody is told.
 using OnSlowReader = const std::function<bool(const ReaderInfo&)>*;
 

@@ -12,10 +12,6 @@
 namespace quire::txn {
 namespace {
 
-// What a put leaves free, so that on a full disk there is still room to erase, commit and
-// checkpoint.
-constexpr std::uint64_t kPagesKept = 64;
-
 constexpr std::size_t kRecordBytesFew = 1024;  // of one small change
 
 WriterHold settled(Store& store, WriterHold hold) {
@@ -114,19 +110,6 @@ std::vector<std::string> Transaction::tables() const {
   return names;
 }
 
-// Runs one change of a table. Whatever throws in it may have left a tree half changed.
-template <typename Change>
-auto Transaction::change(OpenTable& table, Change&& change) {
-  require_usable();
-  ++table.changes;
-  try {
-    return change();
-  } catch (...) {
-    is_broken_ = true;
-    throw;
-  }
-}
-
 void Transaction::room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages) {
   const std::uint64_t needed = btree::pages_needed(tree) + kept_pages;
   pages::Allocator& allocator = store_.allocator();
@@ -145,14 +128,14 @@ format::ExtentRef Transaction::store_extent(std::string_view value) {
   }
 }
 
-void Transaction::require_sizes(std::string_view key, std::string_view value) const {
+void Transaction::require_sizes(std::string_view key, std::uint64_t value_bytes) const {
   const std::size_t key_bytes_max = format::key_bytes_max(store_.facts().page_bytes);
   if (key.size() > key_bytes_max) {
     throw Error(Errc::too_large, store_.name() + ": a key of " + std::to_string(key.size()) +
                                      " bytes; at most " + std::to_string(key_bytes_max));
   }
-  if (value.size() > store_.data().reserved_bytes()) {
-    throw Error(Errc::too_large, store_.name() + ": a value of " + std::to_string(value.size()) +
+  if (value_bytes > store_.data().reserved_bytes()) {
+    throw Error(Errc::too_large, store_.name() + ": a value of " + std::to_string(value_bytes) +
                                      " bytes; the file can grow to " +
                                      std::to_string(store_.data().reserved_bytes()));
   }
@@ -230,8 +213,10 @@ void Transaction::close_appender() {
 bool Transaction::put(OpenTable& table, std::string_view key, std::string_view value,
                       btree::PutMode mode) {
   require_usable();
+  if (reserved_) [[unlikely]]
+    put_reserved();
   if (appender_.is_open() && append(table, key, value)) return true;
-  require_sizes(key, value);
+  require_sizes(key, value.size());
   require_table_room(table);
   const bool is_inline = format::is_inline(key.size(), value.size(), store_.facts().page_bytes);
   const bool found = btree::locate(space_, table.tree, key, table.finger);

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "txn/repair.h"
 #include "txn/space.h"
 #include "txn/store.h"
+#include "txn/value_in_place.h"
 
 namespace quire::txn {
 
@@ -66,8 +69,10 @@ class Transaction {
   OpenTable& table(std::string_view name);
 
   // Before anybody reads what this transaction has written: entries that are in memory only go into
-  // the file. After an error only rollback.
+  // the file, and what was reserved becomes an entry. After an error only rollback.
   void settle() {
+    if (reserved_) [[unlikely]]
+      put_reserved();
     if (appender_.is_open()) [[unlikely]]
       close_appender();
   }
@@ -80,6 +85,20 @@ class Transaction {
   bool erase(OpenTable& table, std::string_view key);
   void clear(OpenTable& table);
   bool drop(std::string_view name);
+
+  // As quire::Table::reserve: zeros in the file or, of what a leaf will hold, in memory. Becomes an
+  // entry when the transaction settles.
+  std::span<std::byte> reserve(OpenTable& table, std::string_view key, std::uint64_t size_bytes);
+
+  // A value that is written from its beginning to its end, by the number that the first returns;
+  // others may be written meanwhile. What is not finished by the end of the transaction is given
+  // back. Throw Errc::misuse as quire::ValueWriter's functions do.
+  std::uint64_t open_value(OpenTable& table, std::string_view key, std::uint64_t size_bytes);
+  void write_value(std::uint64_t number, std::string_view bytes);
+  void finish_value(std::uint64_t number);
+
+  // Gives back the values that are still being written; from now on they cannot be.
+  void discard_open_values();
 
   // Recovery: applies one operation of the log record at `position`. Throws Errc::corrupt.
   void replay(const format::Operation& operation, Lsn position);
@@ -102,7 +121,11 @@ class Transaction {
   void close_appender();
   void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);
   format::ExtentRef store_extent(std::string_view value);
-  void require_sizes(std::string_view key, std::string_view value) const;
+  ValueInPlace make_in_place(OpenTable& table, std::string_view key, std::uint64_t size_bytes);
+  ValueInPlace& open_value_of(std::uint64_t number);
+  void put_reserved();
+  void put_in_place(ValueInPlace& value);
+  void require_sizes(std::string_view key, std::uint64_t value_bytes) const;
   void require_table_room(const OpenTable& table) const;
   void create_if_absent(OpenTable& table);
   void create(OpenTable& table, std::uint32_t table_id);
@@ -138,10 +161,26 @@ class Transaction {
   bool is_replay_ = false;
   btree::Appender appender_;
   OpenTable* appended_ = nullptr;  // whose tree the appender holds, while it is open
+  std::optional<ValueInPlace> reserved_;
+  std::map<std::uint64_t, ValueInPlace> open_values_;  // by number
+  std::uint64_t next_value_number_ = 1;
   bool background_checkpoints_;
   bool is_broken_ = false;  // a tree operation has failed half-way
   std::string key_copy_;
   std::string value_copy_;
 };
+
+// Runs one change of a table. Whatever throws in it may have left a tree half changed.
+template <typename Change>
+auto Transaction::change(OpenTable& table, Change&& change) {
+  require_usable();
+  ++table.changes;
+  try {
+    return change();
+  } catch (...) {
+    is_broken_ = true;
+    throw;
+  }
+}
 
 }  // namespace quire::txn
