@@ -11,6 +11,7 @@
 //   for (auto [key, value] : now.table("people")) std::cout << key << ": " << value << '\n';
 #pragma once
 
+#include <quire/backup.h>
 #include <quire/cursor.h>
 #include <quire/database.h>
 #include <quire/error.h>
