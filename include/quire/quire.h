@@ -20,4 +20,5 @@
 #include <quire/reader.h>
 #include <quire/table.h>
 #include <quire/transaction.h>
+#include <quire/typed.h>
 #include <quire/value.h>

@@ -14,6 +14,13 @@
 
 namespace quire {
 
+template <typename K, typename V>
+struct TableDef;
+template <typename K, typename V>
+class TableViewOf;
+template <typename K, typename V>
+class TableOf;
+
 namespace detail {
 class Handle;
 class SnapshotState;
@@ -43,6 +50,12 @@ class QUIRE_API Snapshot {
   // table.
   TableView table(Bytes name = {}) const&;
   TableView table(Bytes name = {}) const&& = delete;  // it would outlive its snapshot
+
+  // The same with types for keys and values (quire/typed.h).
+  template <typename K, typename V>
+  TableViewOf<K, V> table(const TableDef<K, V>& definition) const&;
+  template <typename K, typename V>
+  TableViewOf<K, V> table(const TableDef<K, V>& definition) const&& = delete;
 
   // Names of the named tables, in order.
   std::vector<std::string> tables() const;
@@ -83,6 +96,12 @@ class QUIRE_API Transaction {
   // kTableCountMax tables.
   Table table(Bytes name = {}) &;
   Table table(Bytes name = {}) && = delete;
+
+  // The same with types for keys and values (quire/typed.h).
+  template <typename K, typename V>
+  TableOf<K, V> table(const TableDef<K, V>& definition) &;
+  template <typename K, typename V>
+  TableOf<K, V> table(const TableDef<K, V>& definition) && = delete;
 
   // Removes a named table with all entries; false when it does not exist. The default table cannot
   // be dropped (misuse).
