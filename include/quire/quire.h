@@ -18,6 +18,7 @@
 #include <quire/inspect.h>
 #include <quire/options.h>
 #include <quire/reader.h>
+#include <quire/savepoint.h>
 #include <quire/table.h>
 #include <quire/transaction.h>
 #include <quire/typed.h>

@@ -4,12 +4,16 @@
 
 #include <quire/export.h>
 #include <quire/options.h>
+#include <quire/savepoint.h>
 #include <quire/table.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace quire {
@@ -110,7 +114,29 @@ class QUIRE_API Transaction {
   // Names of the named tables, in order, as this transaction has them.
   std::vector<std::string> tables() const;
 
-  // Makes everything since `begin` visible to others and as durable as asked. After an exception of
+  // A place to go back to without ending the transaction. One that is kept beyond the transaction's
+  // end is of no use, and does no harm.
+  Savepoint savepoint() &;
+  Savepoint savepoint() && = delete;
+
+  // A part of the transaction that is done as a whole or not at all: savepoint, body, release. An
+  // exception from the body undoes that part and passes on; the transaction goes on, if the
+  // exception allows it (Savepoint::rollback). Returns what the body returns. Parts may be nested.
+  template <std::invocable<Transaction&> Body>
+  std::invoke_result_t<Body, Transaction&> nested(Body&& body) {
+    Savepoint part = savepoint();
+    if constexpr (std::is_void_v<std::invoke_result_t<Body, Transaction&>>) {
+      std::forward<Body>(body)(*this);
+      part.release();
+    } else {
+      auto result = std::forward<Body>(body)(*this);
+      part.release();
+      return result;
+    }
+  }
+
+  // Makes everything since `begin`, also since savepoints that are open, visible to others and as
+  // durable as asked. After an exception of
   // commit with Errc::poisoned or Errc::io the outcome is unknown: it may or may not survive. With
   // any other code nothing happened. In every case the transaction has ended.
   void commit();
@@ -124,8 +150,8 @@ class QUIRE_API Transaction {
 
  private:
   friend struct detail::Access;
-  explicit Transaction(std::unique_ptr<detail::TransactionState> state) noexcept;
-  std::unique_ptr<detail::TransactionState> state_;
+  explicit Transaction(std::shared_ptr<detail::TransactionState> state) noexcept;
+  std::shared_ptr<detail::TransactionState> state_;  // savepoints look whether it is there
 };
 
 }  // namespace quire

@@ -151,8 +151,11 @@ struct CursorAccess {
 
 struct Access {
   static Snapshot make(SnapshotPtr state) { return Snapshot(std::move(state)); }
-  static Transaction make(std::unique_ptr<TransactionState> state) {
+  static Transaction make(std::shared_ptr<TransactionState> state) {
     return Transaction(std::move(state));
+  }
+  static Savepoint make(std::weak_ptr<TransactionState> state, std::uint64_t number) {
+    return Savepoint(std::move(state), number);
   }
   static SnapshotState& state(const Snapshot& snapshot);
   static const Handle& handle(const Database& database);

@@ -22,8 +22,8 @@ struct ThreadTransactions {
 };
 thread_local ThreadTransactions thread_transactions;
 
-template <typename State, typename End>
-State& require(const std::unique_ptr<State, End>& state) {
+template <typename Pointer>
+auto& require(const Pointer& state) {
   if (!state) throw Error(Errc::misuse, "used after it was moved from");
   return *state;
 }
@@ -100,7 +100,7 @@ std::vector<std::string> Snapshot::tables() const {
 
 std::uint64_t Snapshot::txn() const noexcept { return state_ ? state_->snapshot.txn().value : 0; }
 
-Transaction::Transaction(std::unique_ptr<detail::TransactionState> state) noexcept
+Transaction::Transaction(std::shared_ptr<detail::TransactionState> state) noexcept
     : state_(std::move(state)) {}
 Transaction::Transaction(Transaction&& other) noexcept = default;
 Transaction& Transaction::operator=(Transaction&& other) noexcept = default;
@@ -126,6 +126,13 @@ bool Transaction::drop(Bytes name) {
 std::vector<std::string> Transaction::tables() const {
   const txn::Transaction& transaction = require(state_).transaction;
   return detail::readable(state_->store.get(), [&] { return transaction.tables(); });
+}
+
+Savepoint Transaction::savepoint() & {
+  txn::Transaction& transaction = require(state_).transaction;
+  return detail::readable(state_->store.get(), [&] {
+    return detail::Access::make(state_, transaction.begin_savepoint());
+  });
 }
 
 void Transaction::commit() { commit(require(state_).durability); }

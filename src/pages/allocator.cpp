@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/test_points.h"
@@ -126,7 +127,7 @@ void Allocator::defer_free_pages() {
 void Allocator::begin(TxnId txn, std::uint64_t deferred_tail) {
   txn_ = txn;
   deferred_tail_ = deferred_tail;
-  spare_.clear();
+  forget_spare();
   control_.undo_count.store(0, kRelease);
   control_.undo_txn.store(txn.value, kRelease);
 }
@@ -135,7 +136,9 @@ std::uint64_t Allocator::file_pages() const noexcept { return control_.file_page
 
 std::uint64_t Allocator::free_pages() const noexcept { return control_.free_pages.load(kRelaxed); }
 
-std::uint64_t Allocator::available_pages() const noexcept { return free_pages() + spare_.size(); }
+std::uint64_t Allocator::available_pages() const noexcept {
+  return free_pages() + spare_.size() + spare_run_pages_;
+}
 
 PageId Allocator::allocate() {
   if (!spare_.empty()) {
@@ -143,6 +146,7 @@ PageId Allocator::allocate() {
     spare_.pop_back();
     return page;
   }
+  if (const auto spare = take_spare_run(1)) return *spare;
   const auto page = find_free();
   QUIRE_ASSERT(page.has_value());
   const PageRun run{*page, 1};
@@ -163,6 +167,7 @@ bool Allocator::has_free_below(PageId page) const noexcept {
 
 std::optional<PageId> Allocator::allocate_run(std::uint32_t page_count) {
   QUIRE_ASSERT(page_count > 0);
+  if (const auto spare = take_spare_run(page_count)) return spare;
   const auto first = page_count == 1 ? find_free() : lowest_run(page_count);
   if (!first) return std::nullopt;
   const PageRun run{*first, page_count};
@@ -224,6 +229,35 @@ std::uint64_t Allocator::clear_bits(PageRun run) noexcept {
 
 void Allocator::free_now(PageId page) { spare_.push_back(page); }
 
+void Allocator::free_run_now(PageRun run) {
+  spare_runs_.emplace(run.page_count, run.first);
+  spare_run_pages_ += run.page_count;
+}
+
+// From the shortest one that is long enough.
+std::optional<PageId> Allocator::take_spare_run(std::uint32_t page_count) noexcept {
+  const auto found = spare_runs_.lower_bound(page_count);
+  if (found == spare_runs_.end()) return std::nullopt;
+  auto run = spare_runs_.extract(found);
+  const PageId first = run.mapped();
+  run.key() -= page_count;
+  run.mapped().value += page_count;
+  spare_run_pages_ -= page_count;
+  if (run.key() > 0) spare_runs_.insert(std::move(run));
+  return first;
+}
+
+void Allocator::forget_spare() noexcept {
+  spare_.clear();
+  spare_runs_.clear();
+  spare_run_pages_ = 0;
+}
+
+void Allocator::cut_deferred(std::uint64_t tail) noexcept {
+  QUIRE_ASSERT(tail <= deferred_tail_);
+  deferred_tail_ = tail;
+}
+
 void Allocator::retire_spare() {
   std::sort(spare_.begin(), spare_.end());
   for (std::size_t index = 0; index < spare_.size();) {
@@ -234,7 +268,8 @@ void Allocator::retire_spare() {
     }
     free_later(run, txn_, false);
   }
-  spare_.clear();
+  for (const auto& [page_count, first] : spare_runs_) free_later({first, page_count}, txn_, false);
+  forget_spare();
 }
 
 void Allocator::free_later(PageRun run, TxnId birth, bool is_extent) {
@@ -279,7 +314,7 @@ bool Allocator::enlarge_deferred() {
 }
 
 void Allocator::end() noexcept {
-  spare_.clear();
+  forget_spare();
   control_.undo_count.store(0, kRelease);
 }
 
@@ -317,7 +352,7 @@ void Allocator::repair(TxnId visible) {
     crash_point("rollback: bits cleared");
   }
   control_.undo_count.store(0, kRelease);
-  spare_.clear();
+  forget_spare();
 }
 
 bool Allocator::is_used(PageId page) const noexcept {

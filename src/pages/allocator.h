@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -63,8 +64,12 @@ class Allocator {
   // Of a page taken by this very transaction: spare, and the next to be allocated. Its bit stays
   // set, so that no checkpoint takes what a rollback would clear.
   void free_now(PageId page);
+  // The same of a run, which `allocate_run` may give as well.
+  void free_run_now(PageRun run);
   void free_later(PageRun run, TxnId birth,
                   bool is_extent);  // void until the transaction commits. Throws no_space
+  // Makes void what this transaction has freed since the tail was `tail`.
+  void cut_deferred(std::uint64_t tail) noexcept;
   void
   retire_spare();  // before the commit point: spare pages become deferred frees that nobody pins
   void end() noexcept;  // after the commit point: forgets the undo list
@@ -163,6 +168,8 @@ class Allocator {
   DeferredFree& entry_at(std::uint64_t source) const noexcept;
   std::optional<PageId> find_free() const noexcept;
   std::optional<PageId> find_run_in(std::uint64_t area, std::uint64_t page_count) const noexcept;
+  void forget_spare() noexcept;
+  std::optional<PageId> take_spare_run(std::uint32_t page_count) noexcept;
   std::uint64_t clear_from(std::uint64_t page, std::uint64_t limit) const noexcept;
   std::uint64_t clear_before(std::uint64_t page, std::uint64_t limit) const noexcept;
   void expect_run(PageRun run) noexcept;
@@ -173,6 +180,8 @@ class Allocator {
   std::uint64_t deferred_tail_ = 0;
   TxnId txn_;
   std::vector<PageId> spare_;
+  std::multimap<std::uint32_t, PageId> spare_runs_;  // first pages, by page count
+  std::uint64_t spare_run_pages_ = 0;
 };
 
 }  // namespace quire::pages

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/test_points.h"
@@ -34,10 +35,11 @@ void PageSpace::set_page_count(std::uint32_t page_count) noexcept {
 std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
   const std::byte* source = verified(pointer, level);
   const TxnId birth{reinterpret_cast<const PageHeader*>(source)->birth};
-  if (birth == txn_) return bytes_of(PageId{pointer.page});
+  const PageId old{pointer.page};
+  if (birth == txn_ && !is_kept(old)) return bytes_of(old);
   if (birth > txn_) view_.corrupt(pointer.page, "the page was born after the newest transaction");
 
-  const PageId copy = allocator_.allocate();
+  const PageId copy = take();
   std::byte* target = bytes_of(copy);
   // The checksum word stays out of the copy: a checkpoint may be storing it into the source at this
   // moment.
@@ -48,9 +50,19 @@ std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
   header->birth = txn_.value;
   header->page = copy.value;
   crash_point("page: copied");
-  allocator_.free_later({PageId{pointer.page}, 1}, birth, false);
+  if (birth == txn_) {
+    leave(old);
+  } else {
+    allocator_.free_later({old, 1}, birth, false);
+  }
   pointer = format::pointer_to(copy, txn_);
   return target;
+}
+
+PageId PageSpace::take() {
+  const PageId page = allocator_.allocate();
+  if (savepoints_.is_open()) savepoints_.take(page);
+  return page;
 }
 
 const std::byte* PageSpace::verified(PagePtr pointer, std::uint32_t level) const {
@@ -64,7 +76,7 @@ const std::byte* PageSpace::verified(PagePtr pointer, std::uint32_t level) const
 }
 
 std::byte* PageSpace::create(std::uint32_t level, PagePtr* pointer) {
-  const PageId page = allocator_.allocate();
+  const PageId page = take();
   std::byte* bytes = bytes_of(page);
   std::memset(bytes, 0, view_.page_bytes);
   start(bytes, page, level);
@@ -73,7 +85,7 @@ std::byte* PageSpace::create(std::uint32_t level, PagePtr* pointer) {
 }
 
 void PageSpace::create_at(std::byte* bytes, std::uint32_t level, PagePtr* pointer) {
-  const PageId page = allocator_.allocate();
+  const PageId page = take();
   std::memset(bytes, 0, sizeof(PageHeader));
   start(bytes, page, level);
   *pointer = format::pointer_to(page, txn_);
@@ -125,13 +137,40 @@ void PageSpace::end_life(PageRun run, TxnId birth, bool is_extent) {
   // and dropped within the same transaction must stay as it is until a checkpoint has made that
   // record superfluous (rule 5).
   if (birth == txn_ && !is_extent) {
-    // Should a second pointer lead here, it finds no page: given back twice, it would be given out
-    // twice.
-    reinterpret_cast<PageHeader*>(bytes_of(run.first))->kind = PageKind::none;
-    allocator_.free_now(run.first);
+    leave(run.first);
   } else {
     allocator_.free_later(run, birth, is_extent);
   }
+}
+
+// Ends the life of a page of this transaction.
+void PageSpace::leave(PageId page) {
+  using Leaving = SavepointPages::Leaving;
+  const Leaving leaving = savepoints_.is_open() ? savepoints_.leave(page) : Leaving::now;
+  if (leaving == Leaving::later) return;
+  if (leaving == Leaving::twice) view_.corrupt(page.value, "the page is in a tree twice");
+  // Should a second pointer lead here, it finds no page: given back twice, it would be given out
+  // twice.
+  reinterpret_cast<PageHeader*>(bytes_of(page))->kind = PageKind::none;
+  allocator_.free_now(page);
+}
+
+void PageSpace::begin_savepoint() { savepoints_.begin(allocator_.deferred_tail()); }
+
+void PageSpace::release_savepoint() {
+  SavepointPages::Since since = savepoints_.end();
+  const PageSet left = std::exchange(since.left, {});
+  savepoints_.join(std::move(since));
+  left.for_each([&](PageId page) { leave(page); });
+}
+
+void PageSpace::return_to_savepoint() {
+  const std::uint64_t deferred_tail = savepoints_.newest().deferred_tail;
+  const SavepointPages::Since since = std::exchange(savepoints_.newest(), {});
+  savepoints_.newest().deferred_tail = deferred_tail;
+  allocator_.cut_deferred(deferred_tail);
+  for (const PageRun run : since.taken.runs()) allocator_.free_run_now(run);
+  for (const PageRun run : since.taken_runs) allocator_.free_run_now(run);
 }
 
 std::optional<format::ExtentRef> PageSpace::move_lower(const format::ExtentRef& extent) {
@@ -168,6 +207,9 @@ std::optional<format::ExtentRef> PageSpace::take_extent(std::uint64_t size_bytes
   QUIRE_ASSERT(page_count <= UINT32_MAX);
   const auto first = allocator_.allocate_run(static_cast<std::uint32_t>(page_count));
   if (!first) return std::nullopt;
+  if (savepoints_.is_open()) {
+    savepoints_.take_run({*first, static_cast<std::uint32_t>(page_count)});
+  }
   return format::ExtentRef{.size_bytes = size_bytes,
                            .first_page = first->value,
                            .page_count = static_cast<std::uint32_t>(page_count),

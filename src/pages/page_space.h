@@ -1,6 +1,7 @@
 // Writing pages: the running transaction's copy-on-write view of the file. It never changes a page
 // that a snapshot may see: pages of earlier transactions are copied to fresh ones first, and their
-// old lives end in the deferred frees.
+// old lives end in the deferred frees. While a savepoint is open the same holds for pages of the
+// transaction that are older than it; where their lives end is noted in private memory.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include "format/page.h"
 #include "pages/allocator.h"
 #include "pages/page_view.h"
+#include "pages/savepoint_pages.h"
 #include "storage/data_file.h"
 
 namespace quire::pages {
@@ -47,7 +49,8 @@ class PageSpace {
   // it and may go on writing; else null.
   std::byte* if_writable(format::PagePtr pointer, const std::byte* bytes) const noexcept {
     const auto* header = reinterpret_cast<const format::PageHeader*>(bytes);
-    return header->birth == txn_.value ? bytes_of(PageId{pointer.page}) : nullptr;
+    if (header->birth != txn_.value || is_kept(PageId{pointer.page})) return nullptr;
+    return bytes_of(PageId{pointer.page});
   }
 
   // As view().read, and verifies the checksum of a sealed page: for whoever copies from it, or
@@ -94,10 +97,29 @@ class PageSpace {
   void write_value(const format::ExtentRef& extent, std::uint64_t offset, const std::byte* bytes,
                    std::size_t size_bytes);
 
+  // Savepoints, each within the one before. While one is open no page that is older changes, so
+  // whoever has kept the roots of trees has kept the trees. After Errc::no_space from any function
+  // the newest one may be returned to; after anything else that is thrown none.
+  void begin_savepoint();
+
+  // Ends the newest one. What was done since stays, and is since the one around it. Cost: pages
+  // left since; where one is around it also a word for 64 pages taken.
+  void release_savepoint();
+
+  // Gives back what was taken since the newest one, which stays open. Pages and extents whose lives
+  // ended since are alive again. Cost: pages taken since; none is touched.
+  void return_to_savepoint();
+
  private:
   std::byte* bytes_of(PageId page) const noexcept {
     return write_base_ + std::uint64_t{page.value} * view_.page_bytes;
   }
+  // True when a savepoint needs the page, which is the transaction's own, as it is.
+  bool is_kept(PageId page) const noexcept {
+    return savepoints_.is_open() && !savepoints_.is_new(page);
+  }
+  PageId take();
+  void leave(PageId page);
   void start(std::byte* bytes, PageId page, std::uint32_t level) const noexcept;
   void end_life(PageRun run, TxnId birth, bool is_extent);
 
@@ -108,6 +130,7 @@ class PageSpace {
   TxnId txn_;
   TxnId sealed_;
   storage::DataFile* file_;
+  SavepointPages savepoints_;
 };
 
 }  // namespace quire::pages

@@ -30,6 +30,7 @@ void Transaction::commit(Durability durability) {
     store_.require_durable_name();
     settle();
     discard_open_values();
+    keep_all_savepoints();
     write_catalogue();
     store_.allocator().retire_spare();
     base_ = store_.visible_state();  // a checkpoint in the middle may have moved the log

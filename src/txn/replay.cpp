@@ -67,7 +67,7 @@ void Transaction::replay(const format::Operation& operation, Lsn position) {
   }
   OpenTable& target = table_by_id(operation.table_id, position);
   const bool has_extent = operation.kind == OperationKind::put_extent;
-  const bool found = btree::locate(space_, target.tree, operation.key, target.finger);
+  const bool found = locate(target, operation.key);
   room_for_one(target.tree);
   btree::put_at(space_, target.tree, target.finger, operation.key,
                 {operation.value, has_extent ? &operation.extent : nullptr}, found);

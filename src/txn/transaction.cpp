@@ -64,7 +64,7 @@ Transaction::Transaction(Store& store, WriterHold hold, TxnId txn,
 
 Transaction::~Transaction() { rollback(); }
 
-void Transaction::require_usable() const {
+void Transaction::require_running() const {
   if (store_.is_abandoned()) {
     throw Error(Errc::forked,
                 store_.name() + ": a transaction of the parent process; open the file anew");
@@ -73,9 +73,22 @@ void Transaction::require_usable() const {
   if (!store_.writer_lock().held_by_this_thread()) {
     throw Error(Errc::misuse, store_.name() + ": a transaction stays on the thread that began it");
   }
+}
+
+void Transaction::require_usable() const {
+  require_running();
   if (is_broken_) {
     throw Error(Errc::misuse, store_.name() + ": the transaction has failed; roll it back");
   }
+}
+
+// Where pages were writable before a savepoint, they may not be any more.
+bool Transaction::locate(OpenTable& table, std::string_view key) {
+  if (table.finger_era != era_) {
+    table.finger.forget();
+    table.finger_era = era_;
+  }
+  return btree::locate(space_, table.tree, key, table.finger);
 }
 
 OpenTable& Transaction::table(std::string_view name) {
@@ -203,6 +216,11 @@ bool Transaction::append(OpenTable& table, std::string_view key, std::string_vie
 void Transaction::close_appender() {
   try {
     appender_.close();
+  } catch (const Error& error) {
+    appender_.drop();
+    is_broken_ = true;
+    is_out_of_space_ = error.code() == Errc::no_space;
+    throw;
   } catch (...) {
     appender_.drop();
     is_broken_ = true;
@@ -219,7 +237,7 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
   require_sizes(key, value.size());
   require_table_room(table);
   const bool is_inline = format::is_inline(key.size(), value.size(), store_.facts().page_bytes);
-  const bool found = btree::locate(space_, table.tree, key, table.finger);
+  const bool found = locate(table, key);
   if (found && mode == btree::PutMode::insert_only) return false;
   if (is_inline && !found && appender_.open_in_run(space_, table.tree, table.finger)) {
     appended_ = &table;
@@ -254,7 +272,7 @@ bool Transaction::put(OpenTable& table, std::string_view key, std::string_view v
 bool Transaction::erase(OpenTable& table, std::string_view key) {
   require_usable();
   settle();
-  if (!btree::locate(space_, table.tree, key, table.finger)) return false;
+  if (!locate(table, key)) return false;
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
     room_for_one(table.tree);

@@ -1,6 +1,7 @@
 // The running write transaction: tables as they will be, and how they become everybody's.
 #pragma once
 
+#include <quire/error.h>
 #include <quire/options.h>
 
 #include <cstdint>
@@ -23,16 +24,46 @@
 
 namespace quire::txn {
 
-// A table inside a transaction; at a fixed address while the transaction lives.
-struct OpenTable {
-  std::string name;  // empty = the default table
-  std::uint32_t table_id = 0;
+// Of a table inside a transaction, what a savepoint brings back.
+struct TableState {
   format::TreeRoot tree;
-  bool existed = false;  // before the transaction
+  std::uint32_t table_id = 0;
   bool exists = false;
   bool is_changed = false;
+  std::uint64_t saved_by = 0;  // the newest savepoint that knows an earlier state of it
+};
+
+// A table inside a transaction; at a fixed address while the transaction lives.
+struct OpenTable : TableState {
+  std::string name;           // empty = the default table
+  bool existed = false;       // before the transaction
   std::uint64_t changes = 0;  // rises with every change: cursors compare it
   btree::Finger finger;       // where `tree` was changed last
+  std::uint64_t finger_era = 0;
+};
+
+// A savepoint that is open: what the transaction goes back to.
+struct OpenSavepoint {
+  // A table as it was before its first change since the savepoint.
+  struct SavedTable {
+    OpenTable* table = nullptr;
+    TableState state;
+  };
+
+  std::uint64_t number = 0;  // never used again
+  std::size_t record_bytes = 0;
+  std::uint64_t table_count = 0;
+  std::uint64_t next_table_id = 0;
+  std::vector<SavedTable> tables;
+
+  // Values written in pieces: the first number of one begun since, and those that were begun before
+  // and finished since.
+  struct FinishedValue {
+    std::uint64_t number = 0;
+    format::ExtentRef extent;
+  };
+  std::uint64_t next_value_number = 0;
+  std::vector<FinishedValue> finished_values;
 };
 
 // What of quire::Options a transaction goes by.
@@ -44,7 +75,7 @@ struct TransactionOptions {
 
 // Threads: the thread that holds the writer lock.
 // Errors: of every function Errc::misuse once ended, and after an error that left the trees
-// unusable only rollback.
+// unusable only rollback; after Errc::no_space also `roll_back_to`.
 class Transaction {
  public:
   // Starts on the newest state; `hold` holds the writer lock. Throws Errc::poisoned, no_space, io.
@@ -100,6 +131,15 @@ class Transaction {
   // Gives back the values that are still being written; from now on they cannot be.
   void discard_open_values();
 
+  // Opens a savepoint within those that are open, and returns its number.
+  std::uint64_t begin_savepoint();
+
+  // As quire::Savepoint's functions of these names. Throw Errc::misuse when that savepoint is not
+  // open any more.
+  void roll_back_to(std::uint64_t savepoint);
+  void release(std::uint64_t savepoint);
+  bool is_open(std::uint64_t savepoint) const noexcept;
+
   // Recovery: applies one operation of the log record at `position`. Throws Errc::corrupt.
   void replay(const format::Operation& operation, Lsn position);
   void commit_replay();
@@ -117,6 +157,14 @@ class Transaction {
   Transaction(Store& store, WriterHold hold, TxnId txn, const TransactionOptions& options);
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
+  bool locate(OpenTable& table, std::string_view key);
+  void save_before_change(OpenTable& table);
+  void require_running() const;
+  void require_open(std::uint64_t savepoint) const;
+  void return_to_newest();
+  void give_up_values(OpenSavepoint& newest);
+  void keep_newest();
+  void keep_all_savepoints();
   bool append(OpenTable& table, std::string_view key, std::string_view value);
   void close_appender();
   void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);
@@ -165,7 +213,10 @@ class Transaction {
   std::map<std::uint64_t, ValueInPlace> open_values_;  // by number
   std::uint64_t next_value_number_ = 1;
   bool background_checkpoints_;
-  bool is_broken_ = false;  // a tree operation has failed half-way
+  bool is_broken_ = false;                 // a tree operation has failed half-way
+  bool is_out_of_space_ = false;           // and that was why
+  std::vector<OpenSavepoint> savepoints_;  // the newest last
+  std::uint64_t era_ = 0;  // of fingers: a new one when pages that they call writable may not be
   std::string key_copy_;
   std::string value_copy_;
 };
@@ -176,7 +227,13 @@ auto Transaction::change(OpenTable& table, Change&& change) {
   require_usable();
   ++table.changes;
   try {
+    if (!savepoints_.empty()) [[unlikely]]
+      save_before_change(table);
     return change();
+  } catch (const Error& error) {
+    is_broken_ = true;
+    is_out_of_space_ = error.code() == Errc::no_space;
+    throw;
   } catch (...) {
     is_broken_ = true;
     throw;

@@ -79,7 +79,7 @@ void Transaction::put_in_place(ValueInPlace& value) {
   change(table, [&] {
     create_if_absent(table);
     room_for_one(table.tree, kPagesKept);
-    const bool found = btree::locate(space_, table.tree, value.key, table.finger);
+    const bool found = locate(table, value.key);
     names_extents_ = true;
     btree::put_at(space_, table.tree, table.finger, value.key, {{}, &value.extent}, found);
     log({.kind = format::OperationKind::put_extent,
@@ -138,6 +138,9 @@ void Transaction::finish_value(std::uint64_t number) {
     const std::vector<std::byte> zeros(room_bytes - value.size_bytes);
     space_.write_value(value.extent, value.size_bytes, zeros.data(), zeros.size());
     value.extent.checksum = value.checksum.value();
+    if (!savepoints_.empty() && number < savepoints_.back().next_value_number) {
+      savepoints_.back().finished_values.push_back({number, value.extent});
+    }
   }
   put_in_place(value);
 }

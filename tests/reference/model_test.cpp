@@ -56,6 +56,10 @@ class RandomRun {
     Snapshot snapshot;
     Model model;
   };
+  struct Open {
+    Savepoint savepoint;
+    Model model;
+  };
 
   // Closes, if open, and opens. Held snapshots keep the instance alive, sometimes.
   void open() {
@@ -110,9 +114,12 @@ class RandomRun {
     working_ = committed_;
     std::uint64_t length = 1;
     while (length < 2000 && !random_.one_in(3)) length *= 3;
+    open_.clear();
     for (std::uint64_t i = 0; i < length && !::testing::Test::HasFailure(); ++i, ++done_) {
+      if (random_.one_in(40)) move_savepoints(tx);
       operation(tx);
     }
+    if (random_.one_in(2)) end_savepoints();
     switch (random_.below(8)) {
       case 0:
         tx.rollback();
@@ -126,6 +133,28 @@ class RandomRun {
         tx.commit();
     }
     committed_ = working_;
+  }
+
+  // Opens a savepoint, or releases or rolls back one of those that are open, whichever.
+  void move_savepoints(Transaction& tx) {
+    if (open_.empty() || (open_.size() < 8 && random_.one_in(2))) {
+      open_.push_back({tx.savepoint(), working_});
+      return;
+    }
+    const auto at = open_.begin() + static_cast<std::ptrdiff_t>(random_.below(open_.size()));
+    if (random_.one_in(2)) {
+      at->savepoint.release();
+      open_.erase(at, open_.end());
+      return;
+    }
+    at->savepoint.rollback();
+    working_ = at->model;
+    open_.erase(at + 1, open_.end());
+  }
+
+  // What was not released is undone.
+  void end_savepoints() {
+    for (; !open_.empty(); open_.pop_back()) working_ = open_.back().model;
   }
 
   void operation(Transaction& tx) {
@@ -327,6 +356,7 @@ class RandomRun {
   Model committed_;
   Model working_;
   std::vector<Held> held_;
+  std::vector<Open> open_;  // savepoints, the newest last
 };
 
 class AgreesWithMap : public DatabaseTest {

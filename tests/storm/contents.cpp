@@ -25,6 +25,7 @@ constexpr std::uint64_t kBallastFor = 8;
 constexpr std::size_t kValueBytes[] = {16, 60, 300, 900, 9000, 40'000};
 constexpr std::size_t kHugeBytes = 1 << 20;  // makes the file grow
 constexpr std::uint64_t kHugeEvery = 400;
+constexpr std::uint64_t kDetourEvery = 6;
 
 std::string key_of(std::uint64_t key) { return "key " + std::to_string(100 + key); }
 
@@ -87,7 +88,9 @@ Head head_in(const TableView& table) {
   return head;
 }
 
-void change(Transaction& transaction, Head& head, Random& random) {
+namespace {
+
+void change_entries(Transaction& transaction, Head& head, Random& random) {
   Table table = transaction.table();
   const std::uint64_t changes = random.between(1, 6);
   for (std::uint64_t change = 0; change < changes; ++change) {
@@ -113,6 +116,28 @@ void change(Transaction& transaction, Head& head, Random& random) {
   for (std::uint64_t row = 0; row < row_count; ++row) {
     rows.put(test::big_endian(row), std::to_string(head.count));
   }
+}
+
+// Another state, which is undone.
+void make_detour(Transaction& transaction, Head head, Random& random) {
+  const Savepoint undone = transaction.savepoint();
+  change_entries(transaction, head, random);
+  if (!random.one_in(3)) return;
+  Savepoint kept = transaction.savepoint();
+  change_entries(transaction, head, random);
+  kept.release();
+}
+
+}  // namespace
+
+void change(Transaction& transaction, Head& head, Random& random) {
+  if (random.one_in(kDetourEvery)) make_detour(transaction, head, random);
+  if (random.one_in(kDetourEvery)) {
+    transaction.nested([&](Transaction& part) { change_entries(part, head, random); });
+  } else {
+    change_entries(transaction, head, random);
+  }
+  if (random.one_in(kDetourEvery)) make_detour(transaction, head, random);
 }
 
 std::uint64_t require_whole(const Snapshot& snapshot) { return require_whole_in(snapshot); }

@@ -25,7 +25,8 @@ void require(bool holds, const std::string& what);
 
 Head head_in(const TableView& table);
 
-// The next state: some entries of the default table, and every eighth time the table "rows".
+// The next state: some entries of the default table, and every eighth time the table "rows"; now
+// and then by way of savepoints.
 void change(Transaction& transaction, Head& head, test::Random& random);
 
 // Reads every entry of every table. Returns their hash; throws std::runtime_error when they are of
