@@ -6,8 +6,10 @@
 #include <quire/export.h>
 #include <quire/reader.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +46,42 @@ struct Statistics {
 // Figures of now. Takes the writer lock for a moment; cost grows with the number of tables, not of
 // entries.
 QUIRE_API Statistics stat(const Database& database);
+
+// What a file says of itself to who does not open it.
+struct FileFacts {
+  bool is_in_use = false;      // some process has it open
+  bool was_closed = false;     // the last one left in order: opening it has nothing to recover
+  bool has_lock_file = false;  // beside it; harmless when nobody has the file open
+  int whole_metas = 0;         // of two
+  std::uint32_t page_size_bytes = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t checkpoint_txn = 0;  // commit that is there without the log
+  std::string filesystem;            // "ext4", "NFS", "unknown"
+  bool is_filesystem_supported = false;
+};
+
+// Opens nothing but the file, to read its two metas; changes and waits for nothing. Throws
+// Errc::io, not_a_database, wrong_version, corrupt (both metas are damaged).
+QUIRE_API FileFacts look_at(const std::filesystem::path& file);
+
+// How full the pages of one table are.
+struct TreeStatistics {
+  struct Level {
+    std::uint64_t page_count = 0;
+    std::uint64_t entry_count = 0;  // children of branches
+    std::uint64_t used_bytes = 0;   // of what its pages have room for
+    std::uint64_t room_bytes = 0;
+  };
+  std::vector<Level> levels;                       // the leaves first, the root last
+  std::array<std::uint64_t, 10> leaves_by_fill{};  // up to a tenth full, up to two, ...
+  std::uint64_t extent_count = 0;                  // large values
+  std::uint64_t extent_bytes = 0;
+  std::uint64_t extent_room_bytes = 0;  // of the pages that they stand in
+};
+
+// Reads every page of the table ("": the default table), but no large value. One that does not
+// exist is empty. Errors as TableView's.
+QUIRE_API TreeStatistics stat_tree(const Snapshot& snapshot, Bytes table = {});
 
 // Keys with first <= key < limit; nothing: no limit. A single key is limited by itself with a zero
 // byte behind it.
@@ -85,10 +123,27 @@ QUIRE_API CheckReport check(const Database& database);
 QUIRE_API std::vector<ReaderInfo> readers(const Database& database);
 
 // Writes every table of the snapshot into a new database at `target` (which must not exist),
-// packed. Writers go on meanwhile. Verifies what it reads. Throws what Database and Table::put
-// throw; then no file is left.
-QUIRE_API void copy(const Snapshot& source, const std::filesystem::path& target,
-                    const Options& options = {});
+// packed. Writers go on meanwhile. Verifies what it reads. `on_progress` is told now and then how
+// many entries of how many are copied. Throws what Database and Table::put throw; then no file is
+// left.
+QUIRE_API void copy(
+    const Snapshot& source, const std::filesystem::path& target, const Options& options = {},
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& on_progress = nullptr);
+
+struct CompactReport {
+  bool is_done = false;            // nothing is left to be moved, or nothing can be
+  std::uint64_t used_bytes = 0;    // up to the last page in use when the step began
+  std::uint64_t wanted_bytes = 0;  // where the file could end about
+};
+
+// One step of making the file smaller while others read and write: waits for the running
+// transaction, moves up to about `step_bytes` from its end to free pages before, and commits that
+// as a checkpoint; to be called until it is done. Writers wait for one step, readers for nothing.
+// The file is cut when the last process closes it; until then its end is free to be used again.
+// What snapshots keep is moved around, not moved: what it occupies becomes free when they end.
+// Cost: reads the trees' branches, and the leaves of tables with large values. Throws as
+// Transaction::commit and Database::checkpoint.
+QUIRE_API CompactReport compact(Database& database, std::uint64_t step_bytes = 16 << 20);
 
 struct SalvageReport {
   std::uint64_t table_count = 0;          // named tables in the target

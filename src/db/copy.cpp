@@ -1,7 +1,9 @@
 #include <quire/error.h>
 #include <quire/inspect.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 
 #include "db/handles.h"
 #include "shared/region.h"
@@ -18,20 +20,52 @@ pages::PageView verified_view(const txn::Snapshot& snapshot) {
   return view;
 }
 
-void copy_tree(const detail::SnapshotState& source, const format::TreeRoot& tree, Table target) {
-  const TableView table = detail::TableAccess::make_view(
-      {.file = &source.snapshot.file(), .view = verified_view(source.snapshot), .tree = tree});
-  for (const auto& [key, value] : table) target.put(key, value);
+// Tells how far a copy is, every so many entries.
+class Progress {
+ public:
+  using Listener = std::function<void(std::uint64_t done, std::uint64_t total)>;
+  Progress(const Listener& listener, std::uint64_t total) : listener_(listener), total_(total) {}
+
+  void add_entry() {
+    constexpr std::uint64_t kStep = 1024;
+    ++done_;
+    if (listener_ && (done_ % kStep == 0 || done_ == total_)) listener_(done_, total_);
+  }
+
+ private:
+  const Listener& listener_;
+  std::uint64_t total_;
+  std::uint64_t done_ = 0;
+};
+
+std::uint64_t count_entries(const detail::SnapshotState& source) {
+  const txn::State& state = source.snapshot.state();
+  std::uint64_t count = state.default_table.entry_count;
+  for (txn::CatalogueReader from(verified_view(source.snapshot), state.catalogue); !from.at_end();
+       from.next()) {
+    count += from.record().tree.entry_count;
+  }
+  return count;
 }
 
-void copy_tables(const detail::SnapshotState& source, Database& target) {
+void copy_tree(const detail::SnapshotState& source, const format::TreeRoot& tree, Table target,
+               Progress& progress) {
+  const TableView table = detail::TableAccess::make_view(
+      {.file = &source.snapshot.file(), .view = verified_view(source.snapshot), .tree = tree});
+  for (const auto& [key, value] : table) {
+    target.put(key, value);
+    progress.add_entry();
+  }
+}
+
+void copy_tables(const detail::SnapshotState& source, Database& target, Progress& progress) {
   const txn::State& state = source.snapshot.state();
   Transaction transaction = target.begin();
-  copy_tree(source, state.default_table, transaction.table());
+  copy_tree(source, state.default_table, transaction.table(), progress);
   for (txn::CatalogueReader from(verified_view(source.snapshot), state.catalogue); !from.at_end();
        from.next()) {
     const format::TreeRoot tree = from.record().tree;
-    copy_tree(source, tree, transaction.table(from.name()));
+    copy_tree(source, tree, transaction.table(from.name()), progress);
     if (tree.entry_count == 0) {
       // A table without entries exists all the same.
       Table made = transaction.table(from.name());
@@ -44,7 +78,8 @@ void copy_tables(const detail::SnapshotState& source, Database& target) {
 
 }  // namespace
 
-void copy(const Snapshot& source, const std::filesystem::path& target, const Options& options) {
+void copy(const Snapshot& source, const std::filesystem::path& target, const Options& options,
+          const Progress::Listener& on_progress) {
   const detail::SnapshotState& state = detail::Access::state(source);
   Options creating = options;
   creating.create_if_missing = true;
@@ -55,7 +90,8 @@ void copy(const Snapshot& source, const std::filesystem::path& target, const Opt
   }
   try {
     Database database(target, creating);
-    copy_tables(state, database);
+    Progress progress(on_progress, count_entries(state));
+    copy_tables(state, database, progress);
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(target, ignored);

@@ -4,7 +4,7 @@
 
 namespace quire::txn {
 
-void Transaction::move_below(PageId limit) {
+bool Transaction::move_below(PageId limit) {
   require_usable();
   std::vector<std::string> names = tables();
   names.emplace_back();
@@ -17,7 +17,9 @@ void Transaction::move_below(PageId limit) {
   // After the tables, because where they begin is written into it at the commit.
   const bool is_catalogue_moved = btree::move_below(space_, state_.catalogue, limit);
   if (is_catalogue_moved) table("").is_changed = true;
+  const bool has_moved = has_changes();
   commit(Durability::full);
+  return has_moved;
 }
 
 }  // namespace quire::txn

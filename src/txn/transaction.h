@@ -145,9 +145,9 @@ class Transaction {
   void commit_replay();
 
   // Copies what trees have at page `limit` or beyond to lower pages, as far as there are free ones,
-  // and commits that as a checkpoint. Rolls back when there was nothing to move. Throws as
-  // `commit`.
-  void move_below(PageId limit);
+  // and commits that as a checkpoint. False, and rolls back, when there was nothing to move.
+  // Throws as `commit`.
+  bool move_below(PageId limit);
 
   // Ends the transaction; see quire::Transaction::commit.
   void commit(Durability durability);
