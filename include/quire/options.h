@@ -84,10 +84,11 @@ struct Options {
   // again. False: go on without. Of each snapshot a transaction is told once at most; the next
   // oldest follows where the first is gone and has not been enough.
   //
-  // Runs on the transaction's thread in the middle of its `put`, `erase` or `commit`, so every
-  // other writer waits for it. It may end snapshots, its own and others' (by asking or ending their
-  // process), and read; `begin`, `checkpoint` and calls on the running transaction are misuse. What
-  // it throws passes through that call, and the transaction can then only be rolled back.
+  // Runs on the transaction's thread in the middle of its `put`, `erase`, `commit` or what else
+  // follows many puts, so every other writer waits for it. It may end snapshots, its own and
+  // others' (by asking or ending their process), and read; `begin`, `checkpoint` and calls on the
+  // running transaction are misuse. What it throws passes through that call, and the transaction
+  // can then only be rolled back.
   std::function<bool(const ReaderInfo&)> on_slow_reader = nullptr;
 
   // Open on file systems whose mappings quire does not know to be coherent (network file systems

@@ -78,7 +78,9 @@ class QUIRE_API TableView {
 // be rolled back.
 class QUIRE_API Table : public TableView {
  public:
-  // Inserts or replaces. Creates a table that does not exist yet.
+  // Inserts or replaces. Creates a table that does not exist yet. Many puts in a row, with nothing
+  // else asked of the transaction between them, wait in memory (8 MiB at most) to be stored in the
+  // order of their keys; then it is the call that comes behind them that tells of no_space or io.
   void put(Bytes key, Bytes value);
 
   // Inserts unless the key is there: then false, and nothing changes.

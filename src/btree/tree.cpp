@@ -210,6 +210,13 @@ bool locate(const PageSpace& space, const TreeRoot& tree, Bytes key, Finger& fin
   return naming_file(space.view(), [&] { return go_to(space, tree, key, finger); });
 }
 
+void prefetch_leaf(const PageSpace& space, const Finger& finger, Bytes key) {
+  if (finger.height < 2) return;
+  const PageView& view = space.view();
+  const BranchView branch(view.at(PageId{finger.path.steps[1].pointer.page}), view.page_bytes);
+  naming_file(view, [&] { prefetch(space.writer_view(), branch.child(branch.search(key)), 0); });
+}
+
 void make_writable(PageSpace& space, TreeRoot& tree, Path& path, std::uint32_t lowest_level) {
   for (std::uint32_t level = tree.height; level-- > lowest_level;) {
     Path::Step& step = path.steps[level];

@@ -56,6 +56,10 @@ struct NewValue {
 // the tree has the key. Reads only; one descent at most, none where the last operation was nearby.
 bool locate(const pages::PageSpace& space, const format::TreeRoot& tree, Bytes key, Finger& finger);
 
+// Starts loading the leaf in which `key` belongs, if it lies under the same branch as the last
+// place of `finger`. Reads only that branch.
+void prefetch_leaf(const pages::PageSpace& space, const Finger& finger, Bytes key);
+
 // Stores an entry where `finger` has located its key; `found` is what `locate` has said. A replaced
 // extent is freed. `key` and `value.inline_bytes` must not point into pages that this transaction
 // has written (the caller copies such arguments first). Requires key size <= format::key_bytes_max,

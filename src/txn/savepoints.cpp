@@ -99,8 +99,7 @@ void Transaction::roll_back_to(std::uint64_t savepoint) {
   is_out_of_space_ = false;
   // What a checkpoint that failed has announced must not be allocated before it was given back.
   if (has_failed) settle_checkpoint(store_);
-  appender_.drop();
-  reserved_.reset();
+  drop_unsettled();
   while (savepoints_.back().number != savepoint) {
     return_to_newest();
     space_.release_savepoint();

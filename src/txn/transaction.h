@@ -14,6 +14,7 @@
 
 #include "btree/appender.h"
 #include "btree/tree.h"
+#include "btree/waiting_puts.h"
 #include "format/record.h"
 #include "pages/page_space.h"
 #include "txn/checkpoint.h"
@@ -104,14 +105,16 @@ class Transaction {
   void settle() {
     if (reserved_) [[unlikely]]
       put_reserved();
-    if (appender_.is_open()) [[unlikely]]
-      close_appender();
+    puts_in_row_ = 0;
+    if (deferred_ != nullptr || appender_.is_open()) [[unlikely]]
+      settle_all();
   }
 
   // Names of all named tables, in order.
   std::vector<std::string> tables() const;
 
-  // As quire::Table's functions of these names.
+  // As quire::Table's functions of these names. What `put` returns is whether an entry was
+  // inserted; said of insert_only alone.
   bool put(OpenTable& table, std::string_view key, std::string_view value, btree::PutMode mode);
   bool erase(OpenTable& table, std::string_view key);
   void clear(OpenTable& table);
@@ -165,8 +168,16 @@ class Transaction {
   void give_up_values(OpenSavepoint& newest);
   void keep_newest();
   void keep_all_savepoints();
+  bool defer(OpenTable& table, std::string_view key, std::string_view value);
+  void count_put(OpenTable& table);
+  void apply_deferred();
   bool append(OpenTable& table, std::string_view key, std::string_view value);
   void close_appender();
+  void settle_all();
+  void drop_unsettled() noexcept;
+  void put_inline(OpenTable& table, std::string_view key, std::string_view value, bool found);
+  void put_extent(OpenTable& table, std::string_view key, std::string_view value, bool found);
+  void log_put(const OpenTable& table, std::string_view key, std::string_view value);
   void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);
   format::ExtentRef store_extent(std::string_view value);
   ValueInPlace make_in_place(OpenTable& table, std::string_view key, std::uint64_t size_bytes);
@@ -209,6 +220,10 @@ class Transaction {
   bool is_replay_ = false;
   btree::Appender appender_;
   OpenTable* appended_ = nullptr;  // whose tree the appender holds, while it is open
+  std::uint32_t puts_in_row_ = 0;  // with nothing else between them
+  OpenTable* last_put_ = nullptr;  // their table
+  btree::WaitingPuts waiting_;     // logged, but not in the tree
+  OpenTable* deferred_ = nullptr;  // the table whose puts wait; null: none do
   std::optional<ValueInPlace> reserved_;
   std::map<std::uint64_t, ValueInPlace> open_values_;  // by number
   std::uint64_t next_value_number_ = 1;

@@ -176,6 +176,7 @@ class RandomRun {
         return insert(table, in);
       case 6:
         if (random_.one_in(8)) return put_run(tx, table, in);
+        if (random_.one_in(8)) return put_shower(tx, table, in);
         [[fallthrough]];
       case 7:
       case 8:
@@ -209,6 +210,20 @@ class RandomRun {
       }
       working_.change(in)[k] = v;
       if (random_.one_in(100)) operation(tx);
+    }
+    in_run_ = false;
+  }
+
+  // Puts in no order, with nothing between them for long: they wait in memory.
+  void put_shower(Transaction& tx, Table& table, const std::string& in) {
+    if (in_run_) return;
+    in_run_ = true;
+    for (std::uint64_t left = random_.between(50, 600); left > 0; --left) {
+      const std::string k = random_.one_in(4) ? big_endian(random_.below(1000)) : key();
+      const std::string v = random_.one_in(200) ? value() : pattern(random_.below(100), left);
+      table.put(k, v);
+      working_.change(in)[k] = v;
+      if (random_.one_in(200)) operation(tx);
     }
     in_run_ = false;
   }
