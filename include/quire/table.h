@@ -7,10 +7,15 @@
 #include <quire/options.h>
 #include <quire/value.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace quire {
 
@@ -61,6 +66,21 @@ class QUIRE_API TableView {
   // Entries whose key begins with `prefix`.
   Range prefix(Bytes prefix) const;
 
+  // About how many entries there are with first <= key < limit; of all from `first` on without
+  // `limit`. Exact where both ends lie in the same leaf, or in neighbours under one branch page;
+  // elsewhere it is counted as if the pages beside the two ways down were filled like the table's
+  // average, by entries and by children. Two descents; reads nothing between them.
+  std::uint64_t estimate(Bytes first, std::optional<Bytes> limit = {}) const;
+
+  // About the entry with so many before it: by the average of what pages hold, as `estimate`
+  // counts; exact where the table is one leaf. end() when index >= size(). One descent.
+  Cursor nth(std::uint64_t index) const;
+
+  // Up to `count` entries spread evenly, in order and each at most once; all of a table with no
+  // more than that. Deterministic: good for cutting work into parts of about the same size. A
+  // descent for each.
+  std::vector<Cursor> sample(std::size_t count) const;
+
  protected:
   friend struct detail::TableAccess;
   TableView() noexcept = default;
@@ -75,7 +95,7 @@ class QUIRE_API TableView {
 // Threads: the transaction's thread (Errc::misuse elsewhere).
 // Errors besides TableView's: Errc::too_large (key beyond Limits, value beyond the address space),
 // Errc::no_space, Errc::io, Errc::poisoned. After no_space, io or corrupt the transaction can only
-// be rolled back.
+// be rolled back; after no_space also to a savepoint.
 class QUIRE_API Table : public TableView {
  public:
   // Inserts or replaces. Creates a table that does not exist yet. Many puts in a row, with nothing
@@ -99,12 +119,78 @@ class QUIRE_API Table : public TableView {
   // False when the key was absent. A table without entries stays until it is dropped.
   bool erase(Bytes key);
 
+  // Removes the entries with first <= key < limit, or those whose key begins with `prefix`, or
+  // those from one cursor to the other (misuse when they are of something else or not valid).
+  // Returns their number. Whole subtrees go at once: pages within the range are read, to be freed,
+  // and only those at its two ends are changed. One operation in the log, whatever the number.
+  std::uint64_t erase(Bytes first, Bytes limit);
+  std::uint64_t erase_prefix(Bytes prefix);
+  template <std::same_as<Range> Entries>
+  std::uint64_t erase(const Entries& range) {
+    return erase_between(range.begin(), range.end());
+  }
+
   // Removes all entries; the table stays. Reads every page of it once.
   void clear();
+
+  // What these do is done at once or not at all, like every call. Each is one descent, but for what
+  // is said; none where the last change of the table was nearby.
+
+  // Replaces the value of a key that is there. False when it is absent: then nothing changes.
+  bool replace(Bytes key, Bytes value);
+
+  // The value of the key, which is `value` if it was absent. One descent more when it was.
+  struct Got {
+    Bytes value;  // in the map
+    bool is_new;
+  };
+  Got insert_or_get(Bytes key, Bytes value);
+
+  // Removes the entry and returns a copy of its value; nothing when the key was absent.
+  std::optional<std::string> take(Bytes key);
+
+  // If the value of the key is `expected` (nothing: the key is absent), makes it `desired`
+  // (nothing: removes it). False when it is something else: then nothing changes.
+  bool compare_and_swap(Bytes key, std::optional<Bytes> expected, std::optional<Bytes> desired);
+
+  // Makes the value of the key what `change` returns for it: nothing stands for an absent key, both
+  // ways. What `change` is given points into the map; it must not change the table itself. What it
+  // throws passes through, and nothing has happened.
+  template <typename Change>
+  requires std::is_invocable_r_v<std::optional<std::string>, Change, std::optional<Bytes>>
+  void update(Bytes key, Change&& change) {
+    const std::optional<std::string> next = std::forward<Change>(change)(find_to_change(key));
+    if (next) {
+      put(key, *next);
+    } else {
+      erase(key);
+    }
+  }
+
+  // Adds to a counter, and returns what it is then. An absent key counts as 0. A counter is eight
+  // bytes, big-endian, with the sign bit flipped, so that counters sort as numbers do. Throws
+  // Errc::misuse, and nothing changes, when the value is of another length or the sum overflows.
+  std::int64_t add(Bytes key, std::int64_t delta);
+
+  // Changes at a cursor, which must be a valid one of this table that stands at an entry (misuse).
+  // Other cursors of the table become invalid as ever; go on with what is returned: the next entry
+  // or the end, and the same entry. The change, and one descent for the new cursor.
+  template <std::same_as<Cursor> At>
+  Cursor erase(const At& at) {
+    return erase_at(at);
+  }
+  template <std::same_as<Cursor> At>
+  Cursor put(const At& at, Bytes value) {
+    return put_at(at, value);
+  }
 
  private:
   friend struct detail::TableAccess;
   Table() noexcept = default;
+  std::optional<Bytes> find_to_change(Bytes key);
+  std::uint64_t erase_between(const Cursor& first, const Cursor& limit);
+  Cursor erase_at(const Cursor& at);
+  Cursor put_at(const Cursor& at, Bytes value);
 };
 
 }  // namespace quire

@@ -165,6 +165,29 @@ bool Cursor::seek_exact(std::string_view key) {
   return found;
 }
 
+void Cursor::seek_part(double part) {
+  at_end_ = true;
+  if (!root_) return;
+  check_height(view_, root_, height_);
+  const auto index_of = [&](std::uint32_t count) {
+    const auto index = std::min(static_cast<std::uint32_t>(part * count), count - 1);
+    part = part * count - index;
+    return index;
+  };
+  naming_file(view_, [&] {
+    PagePtr pointer = root_;
+    for (std::uint32_t level = height_; --level > 0;) {
+      const BranchView branch(view_.read(pointer, level), view_.page_bytes);
+      path_[level] = {pointer.page, index_of(branch.count())};
+      pointer = branch.child(path_[level].index);
+      prefetch(view_, pointer, level - 1);
+    }
+    enter_leaf(pointer);
+    path_[0].index = index_of(leaf_.count());
+  });
+  at_end_ = false;
+}
+
 bool Cursor::at_end() const noexcept { return at_end_; }
 
 void Cursor::next() {

@@ -27,6 +27,10 @@ class Cursor {
   void seek_upper_bound(std::string_view key);  // first entry > key, or the end
   bool seek_exact(std::string_view key);        // at the entry, or at the end and false
 
+  // At the entry that has about this part (0 <= part < 1) of the tree before it, as if all pages of
+  // a level held the same; at the end when the tree is empty.
+  void seek_part(double part);
+
   bool at_end() const noexcept;
   void next();      // requires !at_end()
   bool previous();  // from the end: to the last entry; false (and no move) at the first

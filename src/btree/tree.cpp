@@ -217,6 +217,14 @@ void prefetch_leaf(const PageSpace& space, const Finger& finger, Bytes key) {
   naming_file(view, [&] { prefetch(space.writer_view(), branch.child(branch.search(key)), 0); });
 }
 
+Bytes value_at(const PageSpace& space, const Finger& finger) {
+  const Path::Step& step = finger.path.steps[0];
+  return naming_file(space.view(), [&] {
+    const LeafView leaf(space.view().at(PageId{step.pointer.page}), space.view().page_bytes);
+    return value_of(space.view(), leaf.entry(step.index));
+  });
+}
+
 void make_writable(PageSpace& space, TreeRoot& tree, Path& path, std::uint32_t lowest_level) {
   for (std::uint32_t level = tree.height; level-- > lowest_level;) {
     Path::Step& step = path.steps[level];

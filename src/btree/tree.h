@@ -60,6 +60,9 @@ bool locate(const pages::PageSpace& space, const format::TreeRoot& tree, Bytes k
 // place of `finger`. Reads only that branch.
 void prefetch_leaf(const pages::PageSpace& space, const Finger& finger, Bytes key);
 
+// The value of the entry that `locate` has found, pointing into the map.
+Bytes value_at(const pages::PageSpace& space, const Finger& finger);
+
 // Stores an entry where `finger` has located its key; `found` is what `locate` has said. A replaced
 // extent is freed. `key` and `value.inline_bytes` must not point into pages that this transaction
 // has written (the caller copies such arguments first). Requires key size <= format::key_bytes_max,

@@ -125,6 +125,11 @@ class LogSalvage {
     }
     if (operation.kind == OperationKind::erase) table.erase(operation.key);
     if (operation.kind == OperationKind::clear) table.clear();
+    if (operation.kind == OperationKind::erase_range) {
+      const bool has_limit = !operation.value.empty();
+      table.erase(Range{table.lower_bound(operation.key),
+                        has_limit ? table.lower_bound(operation.value) : table.end()});
+    }
   }
 
   const db::SalvageSource& source_;

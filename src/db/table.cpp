@@ -5,6 +5,7 @@
 #include <string>
 #include <type_traits>
 
+#include "btree/estimate.h"
 #include "btree/tree.h"
 #include "db/handles.h"
 
@@ -60,6 +61,33 @@ bool next_prefix(Bytes prefix, std::string& next) {
   if (next.empty()) return false;
   next.back() = static_cast<char>(static_cast<unsigned char>(next.back()) + 1);
   return true;
+}
+
+// The cursor, which must be a valid one of this table, and may stand at its end.
+const btree::Cursor& of_table(const ViewState& state, const Cursor& cursor) {
+  const CursorState& inside = CursorAccess::state(cursor);
+  state.transaction->require_usable();
+  if (inside.transaction != state.transaction || inside.open != state.open) {
+    throw Error(Errc::misuse, "the cursor is not one of this table");
+  }
+  if (inside.changes != state.open->changes) {
+    throw Error(Errc::misuse, "the table has changed since the cursor was placed; place it anew");
+  }
+  return inside.cursor;
+}
+
+// Changes the entry at `at`. A cursor at the same key, or the next one.
+template <typename Change>
+Cursor placed_after(const ViewState& state, const Cursor& at, Change change) {
+  return detail::readable(state.file, [&] {
+    const btree::Cursor& before = of_table(state, at);
+    if (before.at_end()) throw Error(Errc::misuse, "the cursor stands at the end");
+    const std::string key{before.key()};
+    change(key);
+    Cursor after = cursor_over(state, source_of(state));
+    CursorAccess::state(after).cursor.seek_lower_bound(key);
+    return after;
+  });
 }
 
 }  // namespace
@@ -155,6 +183,39 @@ Range TableView::prefix(Bytes prefix) const {
   return {lower_bound(prefix), next_prefix(prefix, next) ? lower_bound(next) : end()};
 }
 
+std::uint64_t TableView::estimate(Bytes first, std::optional<Bytes> limit) const {
+  const ViewState& state = TableAccess::state(*this);
+  return detail::readable(state.file, [&] {
+    const Source source = source_of(state);
+    return btree::estimate(source.view, source.tree, first, limit);
+  });
+}
+
+Cursor TableView::nth(std::uint64_t index) const {
+  const ViewState& state = TableAccess::state(*this);
+  return placed(state, [&](btree::Cursor& cursor) {
+    const std::uint64_t count = source_of(state).tree.entry_count;
+    if (index >= count) return;
+    cursor.seek_part((static_cast<double>(index) + 0.5) / static_cast<double>(count));
+  });
+}
+
+std::vector<Cursor> TableView::sample(std::size_t count) const {
+  std::vector<Cursor> entries;
+  const std::uint64_t size = this->size();
+  if (count >= size) {
+    for (Cursor at = begin(); at != end(); ++at) entries.push_back(at);
+    return entries;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const double part = (static_cast<double>(i) + 0.5) / static_cast<double>(count);
+    const Cursor at =
+        placed(TableAccess::state(*this), [&](btree::Cursor& cursor) { cursor.seek_part(part); });
+    if (entries.empty() || at != entries.back()) entries.push_back(at);
+  }
+  return entries;
+}
+
 void Table::put(Bytes key, Bytes value) {
   const ViewState& state = TableAccess::state(*this);
   detail::readable(
@@ -171,6 +232,47 @@ bool Table::insert(Bytes key, Bytes value) {
 bool Table::erase(Bytes key) {
   const ViewState& state = TableAccess::state(*this);
   return detail::readable(state.file, [&] { return state.transaction->erase(*state.open, key); });
+}
+
+std::uint64_t Table::erase(Bytes first, Bytes limit) {
+  const ViewState& state = TableAccess::state(*this);
+  return detail::readable(
+      state.file, [&] { return state.transaction->erase_range(*state.open, first, limit); });
+}
+
+std::uint64_t Table::erase_prefix(Bytes prefix) {
+  const ViewState& state = TableAccess::state(*this);
+  return detail::readable(state.file, [&] {
+    std::string next;
+    const bool has_limit = next_prefix(prefix, next);
+    return state.transaction->erase_range(*state.open, prefix,
+                                          has_limit ? std::optional<Bytes>(next) : std::nullopt);
+  });
+}
+
+std::uint64_t Table::erase_between(const Cursor& from, const Cursor& to) {
+  const ViewState& state = TableAccess::state(*this);
+  return detail::readable(state.file, [&]() -> std::uint64_t {
+    const btree::Cursor& first = of_table(state, from);
+    const btree::Cursor& limit = of_table(state, to);
+    if (first.at_end()) return 0;
+    const std::string first_key{first.key()};
+    std::optional<std::string> limit_key;
+    if (!limit.at_end()) limit_key = limit.key();
+    return state.transaction->erase_range(*state.open, first_key, limit_key);
+  });
+}
+
+Cursor Table::erase_at(const Cursor& at) {
+  const ViewState& state = TableAccess::state(*this);
+  return placed_after(state, at, [&](Bytes key) { state.transaction->erase(*state.open, key); });
+}
+
+Cursor Table::put_at(const Cursor& at, Bytes value) {
+  const ViewState& state = TableAccess::state(*this);
+  return placed_after(state, at, [&](Bytes key) {
+    state.transaction->put(*state.open, key, value, btree::PutMode::upsert);
+  });
 }
 
 void Table::clear() {

@@ -46,7 +46,7 @@ bool OperationReader::next(Operation& operation) noexcept {
   std::memcpy(&header, rest_.data(), sizeof header);
   const std::size_t content_bytes = std::size_t{header.key_bytes} + header.value_bytes;
   if (rest_.size() - sizeof header < content_bytes) return false;
-  if (header.kind < OperationKind::put || header.kind > OperationKind::drop) return false;
+  if (header.kind < OperationKind::put || header.kind > OperationKind::erase_range) return false;
   const bool has_extent = header.kind == OperationKind::put_extent;
   if (has_extent && header.value_bytes != sizeof(ExtentRef)) return false;
 

@@ -46,6 +46,7 @@ OpenTable& Transaction::table_by_id(std::uint32_t table_id, Lsn position) {
 void Transaction::replay(const format::Operation& operation, Lsn position) {
   using format::OperationKind;
   const std::uint32_t page_bytes = store_.facts().page_bytes;
+  if (operation.kind == OperationKind::erase_range) return replay_erase_range(operation, position);
   if (operation.key.size() > format::key_bytes_max(page_bytes) ||
       (operation.kind == OperationKind::put &&
        !format::is_inline(operation.key.size(), operation.value.size(), page_bytes))) {
@@ -63,6 +64,7 @@ void Transaction::replay(const format::Operation& operation, Lsn position) {
       return;
     case OperationKind::put:
     case OperationKind::put_extent:
+    case OperationKind::erase_range:
       break;
   }
   OpenTable& target = table_by_id(operation.table_id, position);
@@ -72,6 +74,17 @@ void Transaction::replay(const format::Operation& operation, Lsn position) {
   btree::put_at(space_, target.tree, target.finger, operation.key,
                 {operation.value, has_extent ? &operation.extent : nullptr}, found);
   target.is_changed = true;
+}
+
+void Transaction::replay_erase_range(const format::Operation& operation, Lsn position) {
+  const std::size_t end_bytes_max = format::key_bytes_max(store_.facts().page_bytes) + 1;
+  const bool has_limit = !operation.value.empty();
+  if (operation.key.size() > end_bytes_max || operation.value.size() > end_bytes_max ||
+      (has_limit && operation.value <= operation.key)) {
+    refuse(store_, position, "a range that cannot be is erased");
+  }
+  erase_range(table_by_id(operation.table_id, position), operation.key,
+              has_limit ? std::optional(operation.value) : std::nullopt);
 }
 
 void Transaction::replay_create(const format::Operation& operation, Lsn position) {

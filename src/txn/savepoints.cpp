@@ -134,6 +134,7 @@ void Transaction::keep_all_savepoints() {
 void Transaction::release(std::uint64_t savepoint) {
   require_usable();
   require_open(savepoint);
+  settle();           // what fails, fails while it can be rolled back
   is_broken_ = true;  // until all is kept
   while (savepoints_.back().number != savepoint) keep_newest();
   keep_newest();

@@ -124,10 +124,13 @@ std::vector<std::string> Transaction::tables() const {
 }
 
 void Transaction::room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages) {
-  const std::uint64_t needed = btree::pages_needed(tree) + kept_pages;
+  room_for(btree::pages_needed(tree) + kept_pages);
+}
+
+void Transaction::room_for(std::uint64_t page_count) {
   pages::Allocator& allocator = store_.allocator();
-  if (allocator.available_pages() >= needed && allocator.has_deferred_room(needed)) return;
-  make_room(store_, context_, needed);
+  if (allocator.available_pages() >= page_count && allocator.has_deferred_room(page_count)) return;
+  make_room(store_, context_, page_count);
   space_.set_page_count(static_cast<std::uint32_t>(store_.allocator().file_pages()));
 }
 
@@ -188,6 +191,13 @@ bool Transaction::erase(OpenTable& table, std::string_view key) {
     table.is_changed = true;
     return true;
   });
+}
+
+std::optional<std::string_view> Transaction::find(OpenTable& table, std::string_view key) {
+  require_usable();
+  settle();
+  if (!locate(table, key)) return std::nullopt;
+  return btree::value_at(space_, table.finger);
 }
 
 void Transaction::clear(OpenTable& table) {

@@ -117,6 +117,13 @@ class Transaction {
   // inserted; said of insert_only alone.
   bool put(OpenTable& table, std::string_view key, std::string_view value, btree::PutMode mode);
   bool erase(OpenTable& table, std::string_view key);
+
+  // The value of the key, pointing into the map. A change of it that follows has no way to go.
+  std::optional<std::string_view> find(OpenTable& table, std::string_view key);
+
+  // Removes the entries with first <= key < limit (nothing: no limit). Returns their number.
+  std::uint64_t erase_range(OpenTable& table, std::string_view first,
+                            std::optional<std::string_view> limit);
   void clear(OpenTable& table);
   bool drop(std::string_view name);
 
@@ -179,6 +186,8 @@ class Transaction {
   void put_extent(OpenTable& table, std::string_view key, std::string_view value, bool found);
   void log_put(const OpenTable& table, std::string_view key, std::string_view value);
   void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);
+  void room_for(std::uint64_t page_count);
+  std::string_view bounded(std::string_view end, std::string& copy) const;
   format::ExtentRef store_extent(std::string_view value);
   ValueInPlace make_in_place(OpenTable& table, std::string_view key, std::uint64_t size_bytes);
   ValueInPlace& open_value_of(std::uint64_t number);
@@ -189,6 +198,7 @@ class Transaction {
   void create_if_absent(OpenTable& table);
   void create(OpenTable& table, std::uint32_t table_id);
   OpenTable& table_by_id(std::uint32_t table_id, Lsn position);
+  void replay_erase_range(const format::Operation& operation, Lsn position);
   void replay_create(const format::Operation& operation, Lsn position);
   void replay_drop(const format::Operation& operation, Lsn position);
   void log(const format::Operation& operation);

@@ -14,6 +14,7 @@ constexpr std::uint64_t kWrapCommits = 4;
 constexpr std::size_t kEntryValueBytes = 900;
 constexpr std::uint64_t kWrapPuts = 12;  // four such records fill 2/3 of the log
 constexpr std::uint64_t kFirstEntry = 100;
+constexpr std::uint64_t kDetourEvery = 5;
 constexpr std::uint64_t kBulkPuts = 90;  // more than the log holds
 // About as many crash points as a process passes from its start to the end of such a step.
 constexpr std::uint64_t kPointsOfPut = 50;
@@ -31,6 +32,8 @@ void carry_out(const Edits& edits, Transaction& transaction) {
   for (const Edit& edit : edits) {
     if (!edit.key) {
       transaction.drop(edit.table);
+    } else if (edit.limit) {
+      transaction.table(edit.table).erase(*edit.key, *edit.limit);
     } else if (!edit.value) {
       transaction.table(edit.table).erase(*edit.key);
     } else {
@@ -43,12 +46,23 @@ void carry_out(const Edits& edits, Model& model) {
   for (const Edit& edit : edits) {
     if (!edit.key) {
       model.drop(edit.table);
+    } else if (edit.limit) {
+      Model::Table& table = model.change(edit.table);
+      table.erase(table.lower_bound(*edit.key), table.lower_bound(*edit.limit));
     } else if (!edit.value) {
       model.change(edit.table).erase(*edit.key);
     } else {
       model.change(edit.table)[*edit.key] = *edit.value;
     }
   }
+}
+
+// What is undone leaves nothing, whatever becomes of the rest.
+void make_detour(Transaction& transaction) {
+  const Savepoint undone = transaction.savepoint();
+  transaction.table().put("never", std::string(kLargeValueBytes, 'n'));
+  transaction.table("never").put("never", "");
+  transaction.table().erase("key", "z");
 }
 
 bool is_error_of_the_disk(const Error& error) {
@@ -158,8 +172,10 @@ void Actor::commit(Durability durability, const Edits& edits) {
   Model next = history_.newest();
   carry_out(edits, next);
   Transaction transaction = machine_.database().begin();
+  const bool has_detour = number_ % kDetourEvery == 0;
   try {
     carry_out(edits, transaction);
+    if (has_detour) make_detour(transaction);
   } catch (const Error& error) {
     if (error.code() == Errc::no_space) return;
     throw;
@@ -194,12 +210,17 @@ Edits Actor::put(std::size_t value_bytes) {
   return {{.table = "", .key = key, .value = next_value(value_bytes)}};
 }
 
+// One entry, or up to as many as follow it.
 Edits Actor::erase() {
   const Model::Table& table = history_.newest().table("");
   if (table.empty()) return {};
+  const std::uint64_t first = number_++ % table.size();
   auto victim = table.begin();
-  std::advance(victim, static_cast<std::ptrdiff_t>(number_++ % table.size()));
-  return {{.table = "", .key = victim->first, .value = {}}};
+  std::advance(victim, static_cast<std::ptrdiff_t>(first));
+  if (number_ % 2 == 0) return {{.table = "", .key = victim->first, .value = {}}};
+  auto limit = victim;
+  std::advance(limit, static_cast<std::ptrdiff_t>(number_ % (table.size() - first)));
+  return {{.table = "", .key = victim->first, .value = {}, .limit = limit->first + "+"}};
 }
 
 Edits Actor::put_into_named() {

@@ -45,11 +45,13 @@ inline constexpr std::size_t kStepCount = 19;
 const char* name_of(Step step) noexcept;
 std::string names_of(std::span<const Step> steps);
 
-// One change of a table; without a value the key goes, without a key the whole table.
+// One change of a table; without a value the key goes, or all from it on that are before `limit`;
+// without a key the whole table.
 struct Edit {
   std::string table;
   std::optional<std::string> key;
   std::optional<std::string> value;
+  std::optional<std::string> limit = std::nullopt;
 };
 using Edits = std::vector<Edit>;
 

@@ -1,9 +1,12 @@
 // Savepoints and nested parts of transactions: what comes back, what stays, what is refused.
 #include <quire/quire.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -299,6 +302,40 @@ TEST_F(Savepoints, SurviveALogThatIsTooSmallForTheTransaction) {
   commit_and_expect(db, tx, {{"", {{"a", "1"}}}});
 }
 
+// Whether the value was begun, written or finished before the savepoint or since: no page is lost,
+// and what was finished before it is there.
+TEST_F(Savepoints, GiveUpValuesThatAreWrittenInPieces) {
+  Database db{file_};
+  const std::string text = pattern(200'000, 1);
+  for (int finished_at = 0; finished_at < 4; ++finished_at) {
+    Transaction tx = db.begin();
+    tx.table().put("round", std::to_string(finished_at));
+    ValueWriter writer = tx.table().writer("key", text.size());
+    writer.write(Bytes(text).substr(0, 100'000));
+    Savepoint outer = tx.savepoint();
+    Savepoint inner = tx.savepoint();
+    ValueWriter other = tx.table("other").writer("key", text.size());
+    other.write(text);
+    if (finished_at == 1) other.finish();
+    if (finished_at > 1) {
+      writer.write(Bytes(text).substr(100'000));
+      writer.finish();
+    }
+    if (finished_at == 3) inner.release();
+    const Savepoint third = tx.savepoint();
+    const std::span<std::byte> reserved = tx.table().reserve("reserved", 50'000);
+    std::fill(reserved.begin(), reserved.end(), std::byte{1});
+    outer.rollback();
+    EXPECT_EQ(errc_of([&] { writer.finish(); }), Errc::misuse);
+    EXPECT_EQ(errc_of([&] { other.finish(); }), Errc::misuse);
+    EXPECT_EQ(contents(tx), (Tables{{"", {{"round", std::to_string(finished_at)}}}}));
+    outer.rollback();
+    tx.table().put("after", "");
+    outer.rollback();
+    commit_and_expect(db, tx, {{"", {{"round", std::to_string(finished_at)}}}});
+  }
+}
+
 TEST_F(NestedParts, AreWholeOrNotThere) {
   Database db{file_};
   db.write([](Transaction& tx) {
@@ -322,6 +359,26 @@ TEST_F(NestedParts, AreWholeOrNotThere) {
     EXPECT_EQ(answer, 42);
   });
   EXPECT_EQ(entries(db), (Entries{{"a", "1"}, {"c", "4"}}));
+}
+
+// What waits in memory to be put is put before the part has come to its end.
+TEST_F(NestedParts, ForWhichThereIsNoRoomFailAsAWhole) {
+  Database db{file_, {.reserve = 24 << 20}};
+  Random random{3};
+  Transaction tx = db.begin();
+  std::uint64_t parts = 0;
+  const auto code = errc_of([&] {
+    for (;; ++parts) {
+      tx.nested([&](Transaction& part) {
+        for (int i = 0; i < 300; ++i) part.table().put(big_endian(random.next()), pattern(600, 1));
+      });
+    }
+  });
+  EXPECT_EQ(code, Errc::no_space);
+  EXPECT_GT(parts, 10u);
+  EXPECT_EQ(tx.table().size(), parts * 300);
+  EXPECT_TRUE(tx.table().erase(tx.table().begin().key()));
+  commit_and_expect(db, tx, contents(tx));
 }
 
 TEST_F(NestedParts, OfAThousandLevelsWork) {

@@ -39,11 +39,13 @@ void append_any(std::vector<std::byte>& payload, Random& random) {
   const std::string key = some_key(random);
   const std::string value(random.one_in(8) ? random.below(3000) : random.below(20), 'v');
   Operation operation;
-  operation.kind = static_cast<OperationKind>(random.between(1, random.one_in(10) ? 7 : 6));
+  operation.kind = static_cast<OperationKind>(random.between(1, random.one_in(10) ? 8 : 7));
   operation.table_id = random.one_in(6) ? static_cast<std::uint32_t>(random.next())
                                         : static_cast<std::uint32_t>(random.below(6));
   operation.key = key;
-  if (operation.kind == OperationKind::put) operation.value = value;
+  const bool has_value =
+      operation.kind == OperationKind::put || operation.kind == OperationKind::erase_range;
+  if (has_value) operation.value = value;
   operation.extent.size_bytes = random.below(20'000);
   operation.extent.first_page = static_cast<std::uint32_t>(random.below(128));
   operation.extent.page_count = static_cast<std::uint32_t>(random.below(6));
@@ -89,7 +91,7 @@ void mutate_operation(std::byte* payload, std::size_t payload_bytes, Random& ran
   const std::size_t left = payload_bytes - static_cast<std::size_t>(start - payload);
   switch (random.below(5)) {
     case 0:
-      *start = static_cast<std::byte>(random.between(0, 8));
+      *start = static_cast<std::byte>(random.between(0, 9));
       return;
     case 1:
       return hurt_number(start + 2, 2, random);

@@ -123,7 +123,10 @@ void Session::operate() {
 }
 
 void Session::change_table(std::uint32_t operation) {
-  if (!transaction_) transaction_.emplace(database_->begin());
+  if (!transaction_) {
+    savepoints_.clear();
+    transaction_.emplace(database_->begin());
+  }
   switch (operation) {
     case 0:
     case 1:
@@ -139,7 +142,9 @@ void Session::change_table(std::uint32_t operation) {
       table().erase(key());
       return;
     case 7:
-      if (program_.one_in(4)) table().clear();
+      if (program_.one_in(4)) return table().clear();
+      if (program_.one_in(2)) return move_savepoints();
+      table().erase(key(), key());
       return;
     default:
       if (const std::string name = table_name(); !name.empty() && name.size() <= 255) {
@@ -147,6 +152,19 @@ void Session::change_table(std::uint32_t operation) {
       }
       return;
   }
+}
+
+void Session::move_savepoints() {
+  if (savepoints_.empty() || program_.one_in(2)) {
+    savepoints_.push_back(transaction_->savepoint());
+    return;
+  }
+  if (program_.one_in(2)) {
+    savepoints_.back().release();
+  } else {
+    savepoints_.back().rollback();
+  }
+  savepoints_.pop_back();
 }
 
 void Session::end_transaction(std::uint32_t operation) {

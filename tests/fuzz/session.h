@@ -46,6 +46,7 @@ class Session {
   bool step(const std::function<void()>& action);
   void operate();
   void change_table(std::uint32_t operation);
+  void move_savepoints();
   void use_cursor();
   void end_transaction(std::uint32_t operation);
   void look();
@@ -61,6 +62,7 @@ class Session {
   std::optional<Database> database_;
   std::optional<Snapshot> snapshot_;
   std::optional<Transaction> transaction_;
+  std::vector<Savepoint> savepoints_;  // of that transaction, or of none
 };
 
 // How fuzzers open files: no more than a few MiB of addresses.

@@ -33,6 +33,8 @@ Seed ring_of(const char* name, std::size_t ring_bytes, std::uint64_t position, i
         record, {.kind = format::OperationKind::put, .table_id = 1, .key = key, .value = "value"});
     format::append_operation(record, {.kind = format::OperationKind::put_extent, .key = key});
     format::append_operation(record, {.kind = format::OperationKind::erase, .key = key});
+    format::append_operation(
+        record, {.kind = format::OperationKind::erase_range, .key = key, .value = "limit"});
     format::RecordHeader header;
     header.epoch = start.epoch;
     header.flags = format::kRecordNamesExtents;

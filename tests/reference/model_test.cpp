@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -168,16 +169,18 @@ class RandomRun {
         return erase_at_cursor(table, in);
       case 3:
         EXPECT_EQ(table.size(), working_.table(in).size());
+        EXPECT_EQ(table.estimate(""), table.size());
         return;
       case 4:
         if (random_.one_in(30)) empty_table(tx, table, in);
+        if (random_.one_in(6)) erase_range(table, in);
         return;
       case 5:
         return insert(table, in);
       case 6:
         if (random_.one_in(8)) return put_run(tx, table, in);
         if (random_.one_in(8)) return put_shower(tx, table, in);
-        [[fallthrough]];
+        return update(table, in);
       case 7:
       case 8:
       case 9:
@@ -243,12 +246,97 @@ class RandomRun {
     if (there) working_.change(in).erase(k);
   }
 
+  // By its key, or through the cursor; or its value changes.
   void erase_at_cursor(Table& table, const std::string& in) {
     const Cursor at = table.lower_bound(key());
     if (at == table.end()) return;
     const std::string k{at.key()};
-    EXPECT_TRUE(table.erase(at.key()));
+    if (random_.one_in(3)) {
+      const std::string v = value();
+      const Cursor after = table.put(at, v);
+      working_.change(in)[k] = v;
+      return expect_at(table, after, working_.table(in), working_.table(in).find(k));
+    }
+    if (random_.one_in(2)) {
+      EXPECT_TRUE(table.erase(at.key()));
+      EXPECT_EQ(working_.change(in).erase(k), 1u);
+      return;
+    }
+    const Cursor after = table.erase(at);
     EXPECT_EQ(working_.change(in).erase(k), 1u);
+    expect_at(table, after, working_.table(in), working_.table(in).lower_bound(k));
+  }
+
+  // Short ones and long ones; with a limit, without, or of all with a prefix.
+  void erase_range(Table& table, const std::string& in) {
+    if (!working_.exists(in)) {
+      EXPECT_EQ(table.erase_prefix(""), 0u);
+      return;
+    }
+    Model::Table& model = working_.change(in);
+    const std::string first = key();
+    auto from = model.lower_bound(first);
+    auto to = model.end();
+    std::uint64_t erased = 0;
+    if (random_.one_in(3)) {
+      const std::string prefix = first.substr(0, random_.between(1, 6));
+      from = to = model.lower_bound(prefix);
+      while (to != model.end() && to->first.starts_with(prefix)) ++to;
+      erased = table.erase_prefix(prefix);
+    } else if (random_.one_in(20)) {
+      erased = table.erase(Range{table.lower_bound(first), table.end()});
+    } else {
+      const std::string limit = random_.one_in(3) ? key() : first + short_key(3);
+      to = limit < first ? from : model.lower_bound(limit);
+      erased = table.erase(first, limit);
+    }
+    EXPECT_EQ(erased, static_cast<std::uint64_t>(std::distance(from, to)));
+    model.erase(from, to);
+  }
+
+  // Calls that look and change at once.
+  void update(Table& table, const std::string& in) {
+    const std::string k = key();
+    const std::string v = value();
+    const auto known = working_.table(in).find(k);
+    const bool is_there = known != working_.table(in).end();
+    const std::string before = is_there ? known->second : "";
+    const auto change = [&] { working_.change(in)[k] = v; };
+    switch (random_.below(5)) {
+      case 0:
+        EXPECT_EQ(table.replace(k, v), is_there);
+        if (is_there) change();
+        return;
+      case 1: {
+        const Table::Got got = table.insert_or_get(k, v);
+        EXPECT_EQ(got.is_new, !is_there);
+        if (!is_there) change();
+        EXPECT_TRUE(got.value == working_.table(in).at(k));
+        return;
+      }
+      case 2: {
+        const auto taken = table.take(k);
+        ASSERT_EQ(taken.has_value(), is_there);
+        if (!is_there) return;
+        EXPECT_TRUE(*taken == before);
+        working_.change(in).erase(k);
+        return;
+      }
+      case 3: {
+        const bool swaps = random_.one_in(2);
+        const std::optional<Bytes> expected =
+            is_there ? std::optional<Bytes>(before) : std::nullopt;
+        EXPECT_EQ(table.compare_and_swap(k, swaps ? expected : Bytes("something else"), v), swaps);
+        if (swaps) change();
+        return;
+      }
+      default:
+        table.update(k, [&](std::optional<Bytes> now) {
+          EXPECT_EQ(now.has_value(), is_there);
+          return v;
+        });
+        change();
+    }
   }
 
   void empty_table(Transaction& tx, Table& table, const std::string& in) {

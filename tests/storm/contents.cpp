@@ -49,6 +49,15 @@ void put_ballast(Transaction& transaction) {
   }
 }
 
+void erase_ballast(Transaction& transaction, Random& random) {
+  if (random.one_in(2)) {
+    transaction.drop("ballast");
+    return;
+  }
+  const std::uint64_t first = random.below(kBallastEntries);
+  transaction.table("ballast").erase(test::big_endian(first), test::big_endian(first * 2));
+}
+
 template <typename Source>
 std::uint64_t require_whole_in(Source& source) {
   const TableView table = source.table();
@@ -108,7 +117,7 @@ void change_entries(Transaction& transaction, Head& head, Random& random) {
   }
   put_head(table, head);
   if (random.one_in(kBallastEvery)) put_ballast(transaction);
-  if (random.one_in(kBallastFor)) transaction.drop("ballast");
+  if (random.one_in(kBallastFor)) erase_ballast(transaction, random);
   if (head.count % kRowsEvery != 0) return;
   transaction.drop("rows");
   Table rows = transaction.table("rows");
@@ -116,6 +125,7 @@ void change_entries(Transaction& transaction, Head& head, Random& random) {
   for (std::uint64_t row = 0; row < row_count; ++row) {
     rows.put(test::big_endian(row), std::to_string(head.count));
   }
+  if (random.one_in(2)) rows.erase(test::big_endian(5), test::big_endian(20));
 }
 
 // Another state, which is undone.

@@ -1,0 +1,40 @@
+// Erasing a range of keys.
+#include "btree/cursor.h"
+#include "btree/erase_range.h"
+#include "txn/transaction.h"
+
+namespace quire::txn {
+
+// An end of a range, in memory of its own, and no longer than a record can hold. No key is longer
+// than the longest one, so the first key behind its beginning stands for all that begin so.
+std::string_view Transaction::bounded(std::string_view end, std::string& copy) const {
+  const std::size_t key_bytes_max = format::key_bytes_max(store_.facts().page_bytes);
+  if (end.size() <= key_bytes_max) return out_of_map(end, copy);
+  copy.assign(end.substr(0, key_bytes_max));
+  copy.push_back('\0');
+  return copy;
+}
+
+std::uint64_t Transaction::erase_range(OpenTable& table, std::string_view first,
+                                       std::optional<std::string_view> limit) {
+  require_usable();
+  settle();
+  btree::Cursor cursor(view(), table.tree);
+  cursor.seek_lower_bound(first);
+  if (cursor.at_end() || (limit && cursor.key() >= *limit)) return 0;
+  return change(table, [&] {
+    first = bounded(first, key_copy_);
+    if (limit) limit = bounded(*limit, value_copy_);
+    room_for(btree::pages_needed_for_range(table.tree));
+    table.finger.forget();
+    const std::uint64_t erased = btree::erase_range(space_, table.tree, first, limit);
+    log({.kind = format::OperationKind::erase_range,
+         .table_id = table.table_id,
+         .key = first,
+         .value = limit.value_or(std::string_view{})});
+    table.is_changed = true;
+    return erased;
+  });
+}
+
+}  // namespace quire::txn
