@@ -32,6 +32,29 @@ class QUIRE_API Database {
   // files while others use it), unsupported_filesystem, no_space, io (with the system's reason),
   // misuse (page size contradicts the file's).
   explicit Database(const std::filesystem::path& file, const Options& options = {});
+
+  // A new database in memory, without a name: gone with the last process that has it open or holds
+  // its descriptors. Everything else is as on a disk, but commits wait for no flush, and memory
+  // that runs out is the system's to deal with. `copy` and `backup` write it to a file. Needs
+  // /proc. Throws Errc::misuse (page size), no_space, io.
+  static Database in_memory(const Options& options = {});
+
+  // What other processes open a database in memory by: a child after fork, or who receives them
+  // over a Unix socket (SCM_RIGHTS). Both are needed. Close-on-exec.
+  struct Descriptors {
+    int data = -1;
+    int region = -1;
+  };
+
+  // Of a database in memory; nothing for one in a named file. They stay this instance's, and open
+  // until the last handle, snapshot and transaction of it in this process has gone; in a forked
+  // child until it has destroyed what it inherited.
+  std::optional<Descriptors> descriptors() const;
+
+  // Opens the database in memory that these belong to; the caller keeps them. Throws Errc::misuse
+  // when they are of no such database, and what the constructor throws.
+  static Database from_descriptors(const Descriptors& descriptors, const Options& options = {});
+
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   Database(const Database&) = delete;
@@ -97,11 +120,13 @@ class QUIRE_API Database {
   // itself. Waits for the running transaction. Throws Errc::poisoned, read_only, busy as `begin`.
   void checkpoint();
 
+  // Of a database in memory no path, but a name for messages.
   const std::filesystem::path& path() const noexcept;
   std::uint32_t page_size_bytes() const noexcept;
 
  private:
   friend struct detail::Access;
+  explicit Database(std::shared_ptr<detail::Handle> handle) noexcept;
   std::shared_ptr<detail::Handle> handle_;
 };
 

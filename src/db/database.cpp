@@ -4,6 +4,7 @@
 #include "db/handles.h"
 #include "txn/checkpoint.h"
 #include "txn/flush.h"
+#include "txn/recovery.h"
 #include "txn/watch.h"
 
 namespace quire {
@@ -42,6 +43,29 @@ Database::Database(const std::filesystem::path& file, const Options& options)
     : handle_(std::make_shared<detail::Handle>()) {
   handle_->options = options;
   handle_->opened = db::open_file(file, options);
+}
+
+Database::Database(std::shared_ptr<detail::Handle> handle) noexcept : handle_(std::move(handle)) {}
+
+Database Database::in_memory(const Options& options) {
+  auto handle = std::make_shared<detail::Handle>();
+  handle->options = options;
+  handle->opened = db::open_in_memory(txn::create_in_memory(options), options);
+  return Database(std::move(handle));
+}
+
+Database Database::from_descriptors(const Descriptors& descriptors, const Options& options) {
+  auto handle = std::make_shared<detail::Handle>();
+  handle->options = options;
+  handle->opened = db::open_in_memory(
+      storage::MemoryFiles::duplicates(descriptors.data, descriptors.region), options);
+  return Database(std::move(handle));
+}
+
+std::optional<Database::Descriptors> Database::descriptors() const {
+  const storage::MemoryFiles* files = require(handle_).opened.data().memory_files();
+  if (files == nullptr) return std::nullopt;
+  return Descriptors{files->data.get(), files->region.get()};
 }
 
 Database::Database(Database&&) noexcept = default;

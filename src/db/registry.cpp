@@ -72,7 +72,7 @@ void after_fork_in_child() {
   registry().mutex.unlock();
 }
 
-storage::FileIdentity identity_of(const std::filesystem::path& path) {
+storage::FileIdentity identity_at(const std::filesystem::path& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) return {};
   return {status.st_dev, status.st_ino};
@@ -95,18 +95,14 @@ Opened open_new(const std::filesystem::path& file, const Options& options) {
   return {nullptr, std::make_shared<txn::Viewer>(file, options)};
 }
 
-}  // namespace
-
-Opened open_file(const std::filesystem::path& path, const Options& options) {
-  [[maybe_unused]] static const int watching =
-      pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-  const std::filesystem::path file = txn::ensure_file(path, options);
-  const std::lock_guard lock(registry().mutex);
+// The instance that the process has of the file, or the one that `open` makes.
+template <typename Open>
+Opened open_once(storage::FileIdentity identity, const Options& options, Open open) {
   auto& files = registry().files;
   std::erase_if(files, [](const auto& entry) {
     return entry.second.store.expired() && entry.second.viewer.expired();
   });
-  if (const auto known = files.find(identity_of(file)); known != files.end()) {
+  if (const auto known = files.find(identity); known != files.end()) {
     const Opened opened = known->second.lock();
     if (opened.store) {
       joined(opened.store, options)->require_readable();
@@ -115,11 +111,38 @@ Opened open_file(const std::filesystem::path& path, const Options& options) {
     }
     if (opened.viewer && options.read_only) return {nullptr, joined(opened.viewer, options)};
   }
-  Opened opened = open_new(file, options);
+  Opened opened = open();
   Known& known = files[opened.data().identity()];
   if (opened.store) known.store = opened.store;
   if (opened.viewer) known.viewer = opened.viewer;
   return opened;
+}
+
+void watch_forks() {
+  [[maybe_unused]] static const int watching =
+      pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+}  // namespace
+
+Opened open_file(const std::filesystem::path& path, const Options& options) {
+  watch_forks();
+  const std::filesystem::path file = txn::ensure_file(path, options);
+  const std::lock_guard lock(registry().mutex);
+  return open_once(identity_at(file), options, [&] { return open_new(file, options); });
+}
+
+Opened open_in_memory(storage::MemoryFiles files, const Options& options) {
+  watch_forks();
+  const std::lock_guard lock(registry().mutex);
+  const storage::FileIdentity region = storage::identity_of(files.region);
+  Opened opened = open_once(storage::identity_of(files.data), options, [&] {
+    return Opened{std::make_shared<txn::Store>(std::move(files), options), nullptr};
+  });
+  if (opened.store->region().file().identity() == region) return opened;
+  throw Error(Errc::misuse, opened.name() +
+                                ": the region is that of another database; pass both "
+                                "descriptors that Database::descriptors() gives");
 }
 
 void require_own_process(const Opened& opened) {

@@ -34,6 +34,9 @@ struct Opened {
 // does.
 Opened open_file(const std::filesystem::path& path, const Options& options);
 
+// The same for a database in memory.
+Opened open_in_memory(storage::MemoryFiles files, const Options& options);
+
 // Throws Errc::forked when the file was opened by the parent process.
 void require_own_process(const Opened& opened);
 [[noreturn]] void refuse_inherited(const std::string& name);

@@ -58,6 +58,21 @@ RegionHeader header_for(const storage::DataFile& data) noexcept {
 
 }  // namespace
 
+storage::RegionFile Region::open_file(const storage::DataFile& data) {
+  if (data.is_private()) return storage::RegionFile::in_memory();
+  if (data.memory_files() != nullptr) return storage::RegionFile(*data.memory_files());
+  return storage::RegionFile(region_path(data.path()), data.lock_descriptor());
+}
+
+// It is about to be overwritten, and no name says that it is ours.
+void Region::require_region() const {
+  const std::uint64_t magic = read_header().magic;
+  if (magic == 0 || magic == kRegionMagic) return;
+  throw Error(Errc::misuse, path() +
+                                ": is no region of a database in memory; pass the descriptors "
+                                "in their order");
+}
+
 std::filesystem::path region_path(const std::filesystem::path& data_path) {
   std::filesystem::path path = data_path;
   path += ".lock";
@@ -65,15 +80,12 @@ std::filesystem::path region_path(const std::filesystem::path& data_path) {
 }
 
 Region::Region(const storage::DataFile& data, bool guards_faults)
-    : data_(data),
-      file_(data.is_private()
-                ? storage::RegionFile::in_memory()
-                : storage::RegionFile(region_path(data.path()), data.lock_descriptor())),
-      guards_faults_(guards_faults) {
+    : data_(data), file_(open_file(data)), guards_faults_(guards_faults) {
   if (data.is_private()) {
     initialise();
     return;
   }
+  if (data.memory_files() != nullptr) require_region();
   int sightings = 0;
   for (;;) {
     const Attempt attempt = try_attach();

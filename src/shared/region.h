@@ -72,6 +72,9 @@ class Region {
   }
 
  private:
+  static storage::RegionFile open_file(const storage::DataFile& data);
+  void require_region() const;
+
   enum class Attempt { alone, joined, again, not_ready, replaced_lock, replaced_data };
   [[noreturn]] void refuse(Attempt lasting) const;
   Attempt try_attach();

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <ctime>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,6 +79,7 @@ struct DataFile::State {
   FileIdentity identity;
   FilesystemKind filesystem = {};
   bool is_opened_for_writing = false;
+  std::optional<MemoryFiles> memory;
   std::uint64_t private_bytes = 0;  // size of a private view
   // One description per role, because the system reports a failed write-back once to each (rule 6).
   Descriptor pages;
@@ -116,6 +118,17 @@ struct DataFile::State {
   }
 
   bool is_private() const noexcept { return access == Access::private_view; }
+  bool has_disk() const noexcept { return !filesystem.is_memory || system.flushes_memory; }
+
+  void take(OpenedFile opened) {
+    identity = opened.identity;
+    is_opened_for_writing = opened.is_writable;
+    pages = std::move(opened.descriptions[0]);
+    locks = std::move(opened.descriptions[1]);
+    if (access != Access::read_write) return;
+    log = std::move(opened.descriptions[2]);
+    growth = std::move(opened.descriptions[3]);
+  }
 
   int map_privately(std::uint64_t window_bytes) {
     int refused = write_mapping.map(pages.get(), Mapping::Mode::copy_on_write, 0, window_bytes);
@@ -131,7 +144,7 @@ struct DataFile::State {
     QUIRE_ASSERT(access == Access::read_write && base != nullptr);
     QUIRE_ASSERT(offset <= write_mapping.size_bytes() &&
                  size_bytes <= write_mapping.size_bytes() - offset);
-    if (size_bytes == 0) return {};
+    if (size_bytes == 0 || !has_disk()) return {};
     const std::uint64_t first = offset - offset % system_page_bytes();
     const int result = uninterrupted(
         [&] { return system.msync(base + first, offset + size_bytes - first, MS_SYNC); });
@@ -141,6 +154,7 @@ struct DataFile::State {
   // Of kWriteBackBytes. Without one of the flags that wait it takes no error from any description
   // (rule 6); that it cannot is no loss.
   void start_write_back(std::uint64_t offset) const {
+    if (!has_disk()) return;
     static_cast<void>(system.sync_file_range(pages.get(), static_cast<off_t>(offset),
                                              static_cast<off_t>(kWriteBackBytes),
                                              SYNC_FILE_RANGE_WRITE));
@@ -150,13 +164,14 @@ struct DataFile::State {
   // each time interrupting the processors on which this process runs. Pages that are not mapped
   // need none of that; the next access maps them again.
   void unmap_written(std::uint64_t offset, std::uint64_t size_bytes) const {
-    if (is_private() || size_bytes == 0) return;  // there, what was stored would be gone
+    if (is_private() || size_bytes == 0 || !has_disk()) return;  // what was stored would be gone
     const std::uint64_t first = offset - offset % system_page_bytes();
     (void)system.madvise(write_mapping.base() + first, offset + size_bytes - first, MADV_DONTNEED);
   }
 
   // Of the whole file: the growth description's flush where a range will not do.
   std::error_code flush_growth() const {
+    if (!has_disk()) return {};
     const int result = uninterrupted([&] { return system.fdatasync(growth.get()); });
     return result == 0 ? std::error_code{} : last_error();
   }
@@ -164,7 +179,7 @@ struct DataFile::State {
   // A whole-file flush here would write all dirty pages of the trees; a ranged one needs a mapping
   // of this description.
   std::error_code flush_growth(std::uint64_t offset, std::uint64_t size_bytes) const {
-    if (size_bytes == 0) return {};
+    if (size_bytes == 0 || !has_disk()) return {};
     const std::uint64_t first = offset - offset % system_page_bytes();
     const std::uint64_t window_bytes = offset + size_bytes - first;
     Mapping view;
@@ -180,20 +195,19 @@ struct DataFile::State {
 DataFile::DataFile(const std::filesystem::path& path, Access access, bool allow_any_filesystem)
     : state_(std::make_unique<State>()) {
   const bool is_writer = access == Access::read_write;
-  OpenedFile opened = open_descriptions(
-      path, is_writer ? OpenMode::write : OpenMode::write_if_allowed, 0, is_writer ? 4 : 2);
   state_->access = access;
-  state_->identity = opened.identity;
-  state_->is_opened_for_writing = opened.is_writable;
-  state_->path = true_path(path, opened.identity);
-  state_->pages = std::move(opened.descriptions[0]);
-  state_->locks = std::move(opened.descriptions[1]);
-  if (is_writer) {
-    state_->log = std::move(opened.descriptions[2]);
-    state_->growth = std::move(opened.descriptions[3]);
-  }
+  state_->take(open_descriptions(path, is_writer ? OpenMode::write : OpenMode::write_if_allowed, 0,
+                                 is_writer ? 4 : 2));
+  state_->path = true_path(path, state_->identity);
   state_->filesystem = require_supported_filesystem(state_->pages, allow_any_filesystem, path);
   if (is_private()) state_->private_bytes = size_of(state_->pages, state_->path);
+}
+
+DataFile::DataFile(MemoryFiles files) : state_(std::make_unique<State>()) {
+  state_->path = memory_name(files.data, "data");
+  state_->take(open_descriptions(link_to(files.data), OpenMode::write, 0, 4));
+  state_->filesystem = require_supported_filesystem(state_->pages, false, state_->path);
+  state_->memory = std::move(files);
 }
 
 DataFile::~DataFile() = default;
@@ -205,15 +219,22 @@ bool DataFile::is_opened_for_writing() const noexcept { return state_->is_opened
 int DataFile::lock_descriptor() const noexcept { return state_->locks.get(); }
 
 bool DataFile::is_replaced() const noexcept {
-  return storage::is_replaced(state_->path, state_->pages, state_->identity);
+  return !state_->memory && storage::is_replaced(state_->path, state_->pages, state_->identity);
 }
 bool DataFile::is_private() const noexcept { return state_->is_private(); }
+bool DataFile::has_disk() const noexcept { return state_->has_disk(); }
+
+const MemoryFiles* DataFile::memory_files() const noexcept {
+  return state_->memory ? &*state_->memory : nullptr;
+}
 
 std::uint64_t DataFile::size_bytes() const {
   return is_private() ? state_->private_bytes : size_of(state_->pages, state_->path);
 }
 
-std::error_code DataFile::flush_name() { return flush_directory_of(state_->path); }
+std::error_code DataFile::flush_name() {
+  return has_disk() && !state_->memory ? flush_directory_of(state_->path) : std::error_code{};
+}
 
 std::size_t DataFile::read(std::uint64_t offset, std::byte* bytes, std::size_t size_bytes) const {
   return read_at(state_->pages, offset, bytes, size_bytes, state_->path);
@@ -382,7 +403,7 @@ std::error_code DataFile::flush_pages(std::uint64_t offset, std::uint64_t size_b
 }
 
 std::error_code DataFile::flush_all() {
-  if (is_private()) return {};
+  if (is_private() || !has_disk()) return {};
   const int result = uninterrupted([&] { return system.fdatasync(state_->pages.get()); });
   return result == 0 ? std::error_code{} : last_error();
 }

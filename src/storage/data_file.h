@@ -13,6 +13,7 @@
 
 #include "storage/descriptor.h"
 #include "storage/filesystem.h"
+#include "storage/memory_files.h"
 
 namespace quire::storage {
 
@@ -29,6 +30,10 @@ class DataFile {
   // permitted: on overlayfs they would otherwise keep seeing the file as it was before its first
   // change.
   DataFile(const std::filesystem::path& path, Access access, bool allow_any_filesystem);
+
+  // The data file of a database in memory, read_write; keeps the descriptors. Throws Errc::io.
+  explicit DataFile(MemoryFiles files);
+
   ~DataFile();
   DataFile(const DataFile&) = delete;
   DataFile& operator=(const DataFile&) = delete;
@@ -54,14 +59,23 @@ class DataFile {
   [[nodiscard]] static bool create(const std::filesystem::path& path, const Image& image,
                                    bool allow_any_filesystem);
 
+  // The same into a file in memory: nothing to flush, nobody else who makes it.
+  static void create(const MemoryFiles& files, const Image& image);
+
   // Absolute and, where possible, without symlinks: the same for everybody who opens the file by
-  // any symlink.
+  // any symlink. Of a file in memory just a name for messages.
   const std::filesystem::path& path() const noexcept;
   FileIdentity identity() const noexcept;
   FilesystemKind filesystem() const noexcept;
 
   // False when only O_RDONLY descriptions were permitted.
   bool is_opened_for_writing() const noexcept;
+
+  // The files of a database in memory; null for one that has a name.
+  const MemoryFiles* memory_files() const noexcept;
+
+  // False where there is no disk below: flushes do nothing then, and commits need not ask for them.
+  bool has_disk() const noexcept;
 
   // True for Access::private_view.
   bool is_private() const noexcept;

@@ -26,7 +26,24 @@ std::filesystem::path target_of(std::filesystem::path path) {
   return path;
 }
 
+void write_image(const Descriptor& file, const DataFile::Image& image,
+                 const std::filesystem::path& target) {
+  const std::string action = "create with " + std::to_string(image.size_bytes) + " bytes";
+  if (!allocate(file, 0, 0, image.size_bytes, action, target)) {
+    write_zeros_at(file, 0, image.size_bytes, action, target);
+  }
+  write_zeros_at(file, image.zeroed_offset, image.zeroed_bytes, action, target);
+  for (std::size_t i = 0; i < image.piece_count; ++i) {
+    const DataFile::Image::Piece& piece = image.pieces[i];
+    write_at(file, piece.offset, piece.bytes, piece.size_bytes, action, target);
+  }
+}
+
 }  // namespace
+
+void DataFile::create(const MemoryFiles& files, const Image& image) {
+  write_image(files.data, image, memory_name(files.data, "data"));
+}
 
 bool DataFile::create(const std::filesystem::path& path, const Image& image,
                       bool allow_any_filesystem) {
@@ -37,15 +54,7 @@ bool DataFile::create(const std::filesystem::path& path, const Image& image,
 
   NewFile created{std::move(directory), target, kMode};
   const Descriptor& file = created.descriptor();
-  const std::string action = "create with " + std::to_string(image.size_bytes) + " bytes";
-  if (!allocate(file, 0, 0, image.size_bytes, action, target)) {
-    write_zeros_at(file, 0, image.size_bytes, action, target);
-  }
-  write_zeros_at(file, image.zeroed_offset, image.zeroed_bytes, action, target);
-  for (std::size_t i = 0; i < image.piece_count; ++i) {
-    const Image::Piece& piece = image.pieces[i];
-    write_at(file, piece.offset, piece.bytes, piece.size_bytes, action, target);
-  }
+  write_image(file, image, target);
   if (uninterrupted([&] { return system.fsync(file.get()); }) == -1) {
     throw_errno(errno, "flush", target);
   }

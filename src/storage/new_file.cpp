@@ -8,16 +8,13 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 
+#include "storage/memory_files.h"
 #include "storage/system.h"
 
 namespace quire::storage {
 namespace {
 
 constexpr int kOpenFlags = O_RDWR | O_CLOEXEC;
-
-std::string link_to(const Descriptor& file) {
-  return "/proc/self/fd/" + std::to_string(file.get());
-}
 
 std::string random_name() {
   std::random_device random;
@@ -81,7 +78,7 @@ void NewFile::open_named(unsigned mode) {
 
 bool NewFile::link() {
   const std::string name = path_.filename().string();
-  const std::string nameless = link_to(file_);
+  const std::string nameless = link_to(file_).string();
   const int result = uninterrupted([&] {
     return temporary_name_.empty() ? system.linkat(AT_FDCWD, nameless.c_str(), directory_.get(),
                                                    name.c_str(), AT_SYMLINK_FOLLOW)

@@ -54,6 +54,7 @@ struct RegionFile::State {
   Descriptor locks;  // apart from `file`, which the mapping would keep alive with its locks
   Mapping::Mode mode = Mapping::Mode::read_write;
   Mapping mapping;
+  bool is_nameless = false;
 
   // Where the file system has no fallocate: faults the range in for writing, which takes the blocks
   // and leaves the bytes alone. Writing zeros could overtake the stores of others.
@@ -102,6 +103,15 @@ RegionFile::RegionFile(const std::filesystem::path& path, int like)
   state_->locks = std::move(opened.descriptions[1]);
 }
 
+RegionFile::RegionFile(const MemoryFiles& files) : state_(std::make_unique<State>()) {
+  state_->path = memory_name(files.region, "region");
+  state_->is_nameless = true;
+  OpenedFile opened = open_descriptions(link_to(files.region), OpenMode::write, 0, 2);
+  state_->identity = opened.identity;
+  state_->file = std::move(opened.descriptions[0]);
+  state_->locks = std::move(opened.descriptions[1]);
+}
+
 RegionFile::RegionFile(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 
 RegionFile RegionFile::open_to_read(const std::filesystem::path& path) {
@@ -134,7 +144,7 @@ int RegionFile::lock_descriptor() const noexcept { return state_->locks.get(); }
 std::byte* RegionFile::base() const noexcept { return state_->mapping.base(); }
 
 bool RegionFile::is_replaced() const noexcept {
-  return storage::is_replaced(state_->path, state_->file, state_->identity);
+  return !state_->is_nameless && storage::is_replaced(state_->path, state_->file, state_->identity);
 }
 std::uint64_t RegionFile::size_bytes() const { return size_of(state_->file, state_->path); }
 

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "storage/descriptor.h"
+#include "storage/memory_files.h"
 
 namespace quire::storage {
 
@@ -20,6 +21,9 @@ class RegionFile {
   // descriptor `like` and, where the system lets us, its owner and group. A symlink at `path` is
   // refused. Maps nothing. Throws Errc::io, Errc::no_space.
   RegionFile(const std::filesystem::path& path, int like);
+
+  // The region of a database in memory. Throws Errc::io.
+  explicit RegionFile(const MemoryFiles& files);
 
   // Opens an existing one to look at it: `map` maps it read-only, nothing else is called. Throws
   // Errc::io.

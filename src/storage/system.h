@@ -43,6 +43,9 @@ struct System {
   int (*linkat)(int from_directory, const char* from, int to_directory, const char* to, int flags);
   int (*unlinkat)(int directory, const char* path, int flags);
   int (*lock)(int descriptor, int command, struct flock* lock);  // fcntl with an F_OFD_… command
+
+  // Files in memory are flushed like those on a disk: for tests that look at flushes and run there.
+  bool flushes_memory = false;
 };
 
 extern System system;

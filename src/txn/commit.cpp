@@ -26,6 +26,8 @@ void Transaction::commit(Durability durability) {
     undo();
     return;
   }
+  // What others can see is as safe as it will ever be.
+  if (!store_.data().has_disk()) durability = Durability::relaxed;
   try {
     store_.require_durable_name();
     settle();

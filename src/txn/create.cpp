@@ -58,11 +58,15 @@ std::vector<std::byte> first_map(const format::Meta& meta) {
   return page;
 }
 
-}  // namespace
-
-bool create_file(const std::filesystem::path& path, const Options& options) {
+void require_page_size(const std::filesystem::path& path, const Options& options) {
   if (options.page_size != 0 && !format::is_page_size(options.page_size))
     refuse_page_size(path, options);
+}
+
+// Has `create` make a file of what it is given.
+template <typename Create>
+auto with_first_image(const std::filesystem::path& path, const Options& options, Create create) {
+  require_page_size(path, options);
   const std::uint32_t page_bytes =
       options.page_size == 0 ? format::kPageBytesDefault : options.page_size;
   format::Meta metas[2];
@@ -77,19 +81,33 @@ bool create_file(const std::filesystem::path& path, const Options& options) {
       {format::kMetaOffset[1], reinterpret_cast<const std::byte*>(&metas[1]), sizeof metas[1]},
       {map_offset, map.data(), map.size()},
   };
-  const storage::DataFile::Image image{
+  return create(storage::DataFile::Image{
       .size_bytes = kFirstFileBytes,
       .pieces = pieces,
       .piece_count = std::size(pieces),
       .zeroed_offset = std::uint64_t{metas[0].log.first_page} * page_bytes,
       .zeroed_bytes = format::kLogBytesAtFirst,
-  };
-  return storage::DataFile::create(path, image, options.allow_any_filesystem);
+  });
+}
+
+}  // namespace
+
+bool create_file(const std::filesystem::path& path, const Options& options) {
+  return with_first_image(path, options, [&](const storage::DataFile::Image& image) {
+    return storage::DataFile::create(path, image, options.allow_any_filesystem);
+  });
+}
+
+storage::MemoryFiles create_in_memory(const Options& options) {
+  storage::MemoryFiles files = storage::MemoryFiles::make();
+  with_first_image("database in memory", options, [&](const storage::DataFile::Image& image) {
+    storage::DataFile::create(files, image);
+  });
+  return files;
 }
 
 std::filesystem::path ensure_file(const std::filesystem::path& path, const Options& options) {
-  if (options.page_size != 0 && !format::is_page_size(options.page_size))
-    refuse_page_size(path, options);
+  require_page_size(path, options);
   for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
     std::error_code absent;
     const std::filesystem::path canonical = std::filesystem::canonical(path, absent);

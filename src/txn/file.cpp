@@ -3,6 +3,7 @@
 #include <quire/error.h>
 
 #include <cstring>
+#include <utility>
 
 #include "shared/layout.h"
 #include "txn/recovery.h"
@@ -27,6 +28,9 @@ File::File(const std::filesystem::path& path, storage::DataFile::Access access,
     : data_(path, access, options.allow_any_filesystem),
       name_(data_.path().string()),
       facts_(read_facts(data_)) {}
+
+File::File(storage::MemoryFiles files)
+    : data_(std::move(files)), name_(data_.path().string()), facts_(read_facts(data_)) {}
 
 void File::map(const Options& options) {
   data_.map(options.reserve);

@@ -106,6 +106,9 @@ class File {
   // Opens the file and reads its facts; maps nothing yet. Throws what Database's constructor does.
   File(const std::filesystem::path& path, storage::DataFile::Access access, const Options& options);
 
+  // The same for a database in memory.
+  explicit File(storage::MemoryFiles files);
+
   // Once, by the constructor of who inherits, when its region is there.
   void map(const Options& options);
 

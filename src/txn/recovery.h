@@ -14,6 +14,9 @@ namespace quire::txn {
 // whatever. Throws as ensure_file.
 [[nodiscard]] bool create_file(const std::filesystem::path& path, const Options& options);
 
+// A new database in memory. Throws Errc::misuse (page size), no_space, io.
+storage::MemoryFiles create_in_memory(const Options& options);
+
 // The file's canonical path; created when missing and allowed. Throws Errc::io, no_space,
 // unsupported_filesystem, misuse (page size).
 std::filesystem::path ensure_file(const std::filesystem::path& path, const Options& options);

@@ -3,6 +3,7 @@
 #include <quire/error.h>
 
 #include <ctime>
+#include <utility>
 
 #include "base/test_points.h"
 #include "shared/process.h"
@@ -47,6 +48,17 @@ Store::Store(const std::filesystem::path& path, const Options& options)
     : File(ensure_file(path, options), storage::DataFile::Access::read_write, options),
       region_(data(), options.guard_sigbus),
       allocator_(tables_in(region_)) {
+  attach(options);
+}
+
+Store::Store(storage::MemoryFiles files, const Options& options)
+    : File(std::move(files)),
+      region_(data(), options.guard_sigbus),
+      allocator_(tables_in(region_)) {
+  attach(options);
+}
+
+void Store::attach(const Options& options) {
   require_fits(options);
   if (region_.alone()) {
     const bool is_cache_trusted = drop_untrusted_cache(data(), region_);

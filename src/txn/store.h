@@ -33,6 +33,9 @@ class Store final : public File {
   // Database's constructor does.
   Store(const std::filesystem::path& path, const Options& options);
 
+  // The same for a database in memory. Throws Errc::misuse when the files are not one.
+  Store(storage::MemoryFiles files, const Options& options);
+
   // A view of the file for a process that may only read it while nobody is attached: recovers into
   // memory of its own, and nobody else ever sees it. Pins the last checkpoint and every state after
   // it by its lock descriptor; what it has read is true if the metas are the same afterwards and
@@ -100,6 +103,7 @@ class Store final : public File {
   void require_in_place_now_and_then();
 
  private:
+  void attach(const Options& options);
   void recover_readable(bool is_cache_trusted);
   const storage::FaultGuard& region_guard() const noexcept override { return region_.guard(); }
   std::string region_path() const override { return region_.path(); }

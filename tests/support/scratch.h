@@ -10,7 +10,12 @@
 
 #include <unistd.h>
 
+#include "storage/system.h"
+
 namespace quire::test {
+
+// What tests look at are flushes, wherever their files are.
+inline const bool kFlushesMemory = (storage::system.flushes_memory = true);
 
 class ScratchDirectory {
  public:
