@@ -1,5 +1,6 @@
 #include <quire/error.h>
 #include <quire/inspect.h>
+#include <quire/version.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,0 +1,300 @@
+/* The C interface as a C program uses it. Prints what GoogleTest prints. */
+#include <quire/c.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int failures;
+
+#define EXPECT(condition)                                                                  \
+  do {                                                                                     \
+    if (!(condition)) {                                                                    \
+      printf("%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #condition, quire_message()); \
+      ++failures;                                                                          \
+    }                                                                                      \
+  } while (0)
+
+static char directory[] = "/tmp/quire-c-XXXXXX";
+static char path[64];
+
+static int is_text(quire_bytes bytes, const char* text) {
+  return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
+}
+
+static quire_db* open_db(void) {
+  quire_db* db = NULL;
+  EXPECT(quire_open(path, NULL, &db) == QUIRE_OK);
+  return db;
+}
+
+static void keeps_what_is_committed(void) {
+  quire_db* db = open_db();
+  quire_txn* txn = NULL;
+  quire_table* people = NULL;
+  quire_table* again = NULL;
+  quire_bytes value;
+  uint64_t count = 0;
+  EXPECT(quire_begin(db, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, quire_text("people"), &people) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, quire_text("people"), &again) == QUIRE_OK && again == people);
+  EXPECT(quire_put(people, quire_text("ada"), quire_text("Ada Lovelace")) == QUIRE_OK);
+  EXPECT(quire_insert(people, quire_text("ada"), quire_text("x")) == QUIRE_EXISTS);
+  EXPECT(quire_insert(people, quire_text("alan"), quire_text("Alan Turing")) == QUIRE_OK);
+  EXPECT(quire_put(people, quire_text("nobody"), quire_text("")) == QUIRE_OK);
+  EXPECT(quire_get(people, quire_text("nobody"), &value) == QUIRE_OK);
+  EXPECT(value.size == 0 && value.data != NULL);
+  EXPECT(quire_erase(people, quire_text("nobody")) == QUIRE_OK);
+  EXPECT(quire_erase(people, quire_text("nobody")) == QUIRE_NOT_FOUND);
+  EXPECT(quire_commit(txn) == QUIRE_OK);
+  quire_close(db);
+
+  quire_snapshot* now = NULL;
+  db = open_db();
+  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
+  quire_close(db); /* the snapshot lasts */
+  EXPECT(quire_snapshot_txn(now) > 1);
+  EXPECT(quire_snapshot_table(now, quire_text("people"), &people) == QUIRE_OK);
+  EXPECT(quire_get(people, quire_text("ada"), &value) == QUIRE_OK);
+  EXPECT(is_text(value, "Ada Lovelace"));
+  EXPECT(quire_get(people, quire_text("nobody"), &value) == QUIRE_NOT_FOUND);
+  EXPECT(quire_count(people, &count) == QUIRE_OK && count == 2);
+  EXPECT(quire_put(people, quire_text("x"), quire_text("y")) == QUIRE_READ_ONLY);
+  const quire_bytes* names = NULL;
+  size_t name_count = 0;
+  EXPECT(quire_tables(now, &names, &name_count) == QUIRE_OK && name_count == 1);
+  EXPECT(is_text(names[0], "people"));
+  quire_snapshot_end(now);
+}
+
+static void rolls_back(void) {
+  quire_db* db = open_db();
+  quire_txn* txn = NULL;
+  quire_txn* second = NULL;
+  quire_table* table = NULL;
+  EXPECT(quire_begin(db, &txn) == QUIRE_OK);
+  EXPECT(quire_begin_within(db, 0, &second) == QUIRE_MISUSE); /* same thread */
+  EXPECT(second == NULL);
+  EXPECT(quire_txn_table(txn, quire_text("people"), &table) == QUIRE_OK);
+  EXPECT(quire_clear(table) == QUIRE_OK);
+  EXPECT(quire_drop(txn, quire_text("people")) == QUIRE_OK);
+  EXPECT(quire_drop(txn, quire_text("absent")) == QUIRE_NOT_FOUND);
+  quire_rollback(txn);
+
+  quire_statistics found;
+  EXPECT(quire_stat(db, &found) == QUIRE_OK);
+  EXPECT(found.table_count == 1 && found.entry_count == 2 && found.process_count == 1);
+  EXPECT(found.page_bytes == 4096);
+  quire_close(db);
+}
+
+static void walks_both_ways(void) {
+  quire_db* db = open_db();
+  quire_txn* txn = NULL;
+  quire_table* table = NULL;
+  char text[16];
+  EXPECT(quire_begin_within(db, -1, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, quire_text("numbers"), &table) == QUIRE_OK);
+  for (int i = 0; i < 1000; ++i) {
+    snprintf(text, sizeof text, "%03d", i);
+    EXPECT(quire_put(table, quire_text(text), quire_text(text)) == QUIRE_OK);
+  }
+  EXPECT(quire_commit_relaxed(txn) == QUIRE_OK);
+  EXPECT(quire_sync(db) == QUIRE_OK);
+  EXPECT(quire_checkpoint(db) == QUIRE_OK);
+
+  quire_snapshot* now = NULL;
+  quire_cursor* cursor = NULL;
+  quire_bytes key;
+  quire_bytes value;
+  int count = 0;
+  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
+  EXPECT(quire_snapshot_table(now, quire_text("numbers"), &table) == QUIRE_OK);
+
+  EXPECT(quire_cursor_range(table, NULL, NULL, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_previous(cursor, &key, &value) == QUIRE_NOT_FOUND);
+  while (quire_cursor_next(cursor, &key, &value) == QUIRE_OK) {
+    snprintf(text, sizeof text, "%03d", count++);
+    EXPECT(is_text(key, text) && is_text(value, text));
+  }
+  EXPECT(count == 1000);
+  EXPECT(quire_cursor_next(cursor, &key, NULL) == QUIRE_NOT_FOUND);
+  while (quire_cursor_previous(cursor, &key, NULL) == QUIRE_OK) --count;
+  EXPECT(count == 0 && is_text(key, "000"));
+  EXPECT(quire_cursor_next(cursor, &key, NULL) == QUIRE_OK && is_text(key, "000"));
+  quire_cursor_close(cursor);
+
+  const quire_bytes first = quire_text("0995");
+  const quire_bytes limit = quire_text("105");
+  EXPECT(quire_cursor_range(table, &first, &limit, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_last(cursor, &key, NULL) == QUIRE_OK && is_text(key, "104"));
+  EXPECT(quire_cursor_next(cursor, NULL, NULL) == QUIRE_NOT_FOUND);
+  EXPECT(quire_cursor_first(cursor, &key, NULL) == QUIRE_OK && is_text(key, "100"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("1025"), &key, NULL) == QUIRE_OK);
+  EXPECT(is_text(key, "103"));
+  EXPECT(quire_cursor_previous(cursor, &key, NULL) == QUIRE_OK && is_text(key, "102"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("000"), &key, NULL) == QUIRE_OK);
+  EXPECT(is_text(key, "100"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("105"), &key, NULL) == QUIRE_NOT_FOUND);
+  EXPECT(quire_cursor_previous(cursor, &key, NULL) == QUIRE_OK && is_text(key, "104"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("zzz"), &key, NULL) == QUIRE_NOT_FOUND);
+  quire_cursor_close(cursor);
+
+  EXPECT(quire_cursor_range(table, &limit, &first, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_next(cursor, NULL, NULL) == QUIRE_NOT_FOUND);
+  EXPECT(quire_cursor_seek(cursor, first, NULL, NULL) == QUIRE_NOT_FOUND);
+  quire_cursor_close(cursor);
+
+  EXPECT(quire_cursor_prefix(table, quire_text("98"), &cursor) == QUIRE_OK);
+  for (count = 0; quire_cursor_next(cursor, &key, NULL) == QUIRE_OK; ++count) continue;
+  EXPECT(count == 10 && is_text(key, "989"));
+  quire_cursor_close(cursor);
+
+  quire_bytes keys[130];
+  quire_bytes values[130];
+  char texts[130][16];
+  for (int i = 0; i < 130; ++i) {
+    snprintf(texts[i], sizeof texts[i], "%03d", i * 10);
+    keys[i] = quire_text(texts[i]);
+  }
+  EXPECT(quire_get_many(table, keys, 130, values) == QUIRE_OK);
+  for (int i = 0; i < 130; ++i) {
+    EXPECT(i < 100 ? is_text(values[i], texts[i]) : values[i].data == NULL);
+  }
+  EXPECT(quire_get_many(table, NULL, 0, NULL) == QUIRE_OK);
+  quire_snapshot_end(now);
+  quire_close(db);
+}
+
+static void says_what_is_wrong(void) {
+  quire_db* db = NULL;
+  quire_bytes value;
+  quire_options options = {0};
+  EXPECT(quire_open("/nowhere/at/all", NULL, &db) == QUIRE_IO && db == NULL);
+  EXPECT(strstr(quire_message(), "/nowhere/at") != NULL);
+  options.page_bytes = 1000;
+  EXPECT(quire_open(path, &options, &db) == QUIRE_MISUSE);
+  options.page_bytes = 0;
+  options.zero[40] = 1;
+  EXPECT(quire_open(path, &options, &db) == QUIRE_MISUSE);
+  EXPECT(quire_open(NULL, NULL, &db) == QUIRE_MISUSE);
+  EXPECT(quire_get(NULL, quire_text(""), &value) == QUIRE_MISUSE);
+  EXPECT(quire_put(NULL, quire_text(""), quire_text("")) == QUIRE_MISUSE);
+  EXPECT(quire_commit(NULL) == QUIRE_MISUSE);
+  EXPECT(quire_cursor_next(NULL, NULL, NULL) == QUIRE_MISUSE);
+  quire_rollback(NULL);
+  quire_snapshot_end(NULL);
+  quire_cursor_close(NULL);
+  quire_close(NULL);
+
+  quire_txn* txn = NULL;
+  quire_table* table = NULL;
+  quire_cursor* cursor = NULL;
+  char* large = calloc(1, 5000);
+  const quire_bytes too_large = {large, 5000};
+  const quire_bytes nowhere = {NULL, 1};
+  db = open_db();
+  EXPECT(quire_begin(db, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, too_large, &table) == QUIRE_TOO_LARGE);
+  EXPECT(quire_txn_table(txn, quire_text("people"), &table) == QUIRE_OK);
+  EXPECT(quire_put(table, too_large, quire_text("")) == QUIRE_TOO_LARGE);
+  EXPECT(quire_put(table, nowhere, quire_text("")) == QUIRE_MISUSE);
+  EXPECT(quire_cursor_range(table, NULL, NULL, &cursor) == QUIRE_OK);
+  EXPECT(quire_put(table, quire_text("k"), quire_text("v")) == QUIRE_OK);
+  EXPECT(quire_cursor_next(cursor, NULL, NULL) == QUIRE_MISUSE);
+  quire_cursor_close(cursor);
+  quire_rollback(txn);
+  EXPECT(quire_wait_for_commit(db, UINT64_MAX - 1, 1000, &(uint64_t){0}) == QUIRE_NOT_FOUND);
+  quire_close(db);
+  free(large);
+
+  options.zero[40] = 0;
+  options.read_only = 1;
+  EXPECT(quire_open(path, &options, &db) == QUIRE_OK);
+  EXPECT(quire_begin(db, &txn) == QUIRE_READ_ONLY);
+  quire_close(db);
+}
+
+static void copies_and_checks(void) {
+  char target[80];
+  quire_snapshot* now = NULL;
+  uint64_t fault_count = 1;
+  quire_db* db = open_db();
+  snprintf(target, sizeof target, "%s/copy", directory);
+  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
+  EXPECT(quire_copy(now, target) == QUIRE_OK);
+  EXPECT(quire_copy(now, target) == QUIRE_MISUSE);
+  quire_snapshot_end(now);
+  EXPECT(quire_check(db, &fault_count) == QUIRE_OK && fault_count == 0);
+  quire_close(db);
+  EXPECT(quire_open(target, NULL, &db) == QUIRE_OK);
+  EXPECT(quire_check(db, NULL) == QUIRE_OK);
+  quire_close(db);
+}
+
+static void shares_memory_with_a_child(void) {
+  quire_db* db = NULL;
+  quire_txn* txn = NULL;
+  quire_table* table = NULL;
+  int data = -1;
+  int region = -1;
+  uint64_t newest = 0;
+  EXPECT(quire_open_in_memory(NULL, &db) == QUIRE_OK);
+  EXPECT(quire_descriptors(db, &data, &region) == QUIRE_OK && data >= 0 && region >= 0);
+  fflush(NULL);
+  const int before = failures;
+  const pid_t child = fork();
+  if (child == 0) {
+    quire_db* own = NULL;
+    EXPECT(quire_begin(db, &txn) == QUIRE_FORKED);
+    EXPECT(quire_open_descriptors(data, region, NULL, &own) == QUIRE_OK);
+    EXPECT(quire_begin(own, &txn) == QUIRE_OK);
+    EXPECT(quire_txn_table(txn, quire_text(""), &table) == QUIRE_OK);
+    EXPECT(quire_put(table, quire_text("from"), quire_text("child")) == QUIRE_OK);
+    EXPECT(quire_commit(txn) == QUIRE_OK);
+    quire_close(own);
+    fflush(NULL);
+    _exit(failures == before ? 0 : 1);
+  }
+  int status = 1;
+  EXPECT(quire_wait_for_commit(db, 1, -1, &newest) == QUIRE_OK && newest > 1);
+  EXPECT(waitpid(child, &status, 0) == child && status == 0);
+  EXPECT(quire_check(db, NULL) == QUIRE_OK);
+  quire_close(db);
+  db = open_db();
+  EXPECT(quire_descriptors(db, &data, &region) == QUIRE_NOT_FOUND);
+  quire_close(db);
+}
+
+static int run(const char* name, void (*test)(void)) {
+  const int before = failures;
+  printf("[ RUN      ] Capi.%s\n", name);
+  test();
+  printf(failures == before ? "[       OK ] Capi.%s\n" : "[  FAILED  ] Capi.%s\n", name);
+  return failures != before;
+}
+
+int main(void) {
+  int failed = 0;
+  if (mkdtemp(directory) == NULL) return 1;
+  snprintf(path, sizeof path, "%s/db", directory);
+  if (strcmp(quire_version(), QUIRE_VERSION) != 0) return 1;
+  failed += run("KeepsWhatIsCommitted", keeps_what_is_committed);
+  failed += run("RollsBack", rolls_back);
+  failed += run("WalksBothWays", walks_both_ways);
+  failed += run("SaysWhatIsWrong", says_what_is_wrong);
+  failed += run("CopiesAndChecks", copies_and_checks);
+  failed += run("SharesMemoryWithAChild", shares_memory_with_a_child);
+  const char* const names[] = {"db", "db.lock", "copy", "copy.lock"};
+  for (size_t i = 0; i < 4; ++i) {
+    char name[96];
+    snprintf(name, sizeof name, "%s/%s", directory, names[i]);
+    unlink(name);
+  }
+  rmdir(directory);
+  printf("%d passed, %d failed\n", 6 - failed, failed);
+  return failed != 0;
+}
