@@ -12,8 +12,10 @@ class WrongFile : public KvtoolTest {};
 class ClosedPipe : public KvtoolTest {};
 class Terminal : public KvtoolTest {};
 
-const std::vector<std::string> kCommands = {"put",  "get",    "del",   "list", "load",   "dump",
-                                            "stat", "tables", "check", "copy", "readers"};
+const std::vector<std::string> kCommands = {"put",     "get",    "del",    "list",    "load",
+                                            "dump",    "stat",   "tables", "check",   "copy",
+                                            "readers", "backup", "apply",  "compact", "import",
+                                            "export",  "doctor", "top",    "bench",   "shell"};
 
 // Each command that must not create a file, with the arguments it needs.
 std::vector<std::vector<std::string>> commands_on_existing(const std::string& file) {
@@ -27,7 +29,13 @@ std::vector<std::vector<std::string>> commands_on_existing(const std::string& fi
           {"check", file},
           {"stat", file, "--json"},
           {"check", file, "--json"},
-          {"copy", file, file + ".copy"}};
+          {"copy", file, file + ".copy"},
+          {"backup", file, file + ".copy"},
+          {"apply", file, file},
+          {"compact", file},
+          {"export", file},
+          {"top", file, "--count", "1"},
+          {"shell", file}};
 }
 
 TEST_F(Usage, HelpEverywhereHasAnExample) {

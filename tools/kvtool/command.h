@@ -34,5 +34,14 @@ extern const Command kCheck;
 extern const Command kCopy;
 extern const Command kSalvage;
 extern const Command kWatch;
+extern const Command kBackup;
+extern const Command kApply;
+extern const Command kCompact;
+extern const Command kImport;
+extern const Command kExport;
+extern const Command kDoctor;
+extern const Command kTop;
+extern const Command kBench;
+extern const Command kShell;
 
 }  // namespace kvtool

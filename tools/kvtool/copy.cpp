@@ -1,7 +1,9 @@
 #include <memory>
+#include <optional>
 
 #include "command.h"
 #include "database_arguments.h"
+#include "progress.h"
 
 namespace kvtool {
 
@@ -14,7 +16,9 @@ struct Arguments {
 
 ExitCode copy(const Arguments& arguments) {
   const quire::Database source = open_to_read(arguments.database);
-  quire::copy(source.snapshot(), arguments.target, options_of(arguments.database));
+  Progress progress(std::nullopt, Progress::Unit::entries);
+  quire::copy(source.snapshot(), arguments.target, options_of(arguments.database),
+              [&](std::uint64_t done, std::uint64_t total) { progress.update_of(done, total); });
   return ExitCode::done;
 }
 

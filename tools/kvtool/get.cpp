@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "json.h"
 #include "key_argument.h"
 
 namespace kvtool {
@@ -12,6 +13,7 @@ struct Arguments {
   DatabaseArguments database;
   std::string key;
   bool is_hex = false;
+  bool is_json = false;
 };
 
 ExitCode get(const Arguments& arguments, Output& output) {
@@ -21,6 +23,15 @@ ExitCode get(const Arguments& arguments, Output& output) {
   const auto value = snapshot.table(arguments.database.table).get(key);
   if (!value) {
     throw Failure(ExitCode::negative, "no key " + arguments.key + " in " + arguments.database.file);
+  }
+  if (arguments.is_json) {
+    output.write("{");
+    write_json_member(output, "key", key);
+    output.write(",");
+    write_json_member(output, "value", *value);
+    output.write("}\n");
+    output.flush();
+    return ExitCode::done;
   }
   output.write(*value);
   if (output.is_terminal() && !value->ends_with('\n')) {
@@ -37,6 +48,7 @@ Run declare(CLI::App& command) {
   command.add_option("KEY", arguments->key, "Key")->required();
   add_table(command, arguments->database);
   command.add_flag("--hex", arguments->is_hex, "KEY is hexadecimal");
+  command.add_flag("--json", arguments->is_json, "Key and value as one JSON object");
   return [arguments](Output& output) { return get(*arguments, output); };
 }
 

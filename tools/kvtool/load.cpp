@@ -30,6 +30,9 @@ std::unique_ptr<LoadFormat> make_format(const Arguments& arguments) {
   if (arguments.format == "json") {
     return make_json_format();
   }
+  if (arguments.format == "lmdb") {
+    return make_lmdb_format();
+  }
   return arguments.format == "dump" ? make_dump_format() : make_tsv_format(arguments.is_hex);
 }
 
@@ -187,6 +190,21 @@ class Load {
   bool is_at_end_ = false;
 };
 
+Run declare_import(CLI::App& command) {
+  const auto arguments = std::make_shared<Arguments>();
+  arguments->format = "lmdb";
+  add_file(command, arguments->database);
+  command.add_option("INPUT", arguments->input,
+                     "File to read; without it, or as -, standard input");
+  add_table(command, arguments->database);
+  add_sync(command, arguments->database);
+  add_page_size(command, arguments->database);
+  return [arguments](Output&) {
+    Load(*arguments).run();
+    return ExitCode::done;
+  };
+}
+
 Run declare(CLI::App& command) {
   const auto arguments = std::make_shared<Arguments>();
   add_file(command, arguments->database);
@@ -225,5 +243,16 @@ const Command kLoad = {
     "  kvtool load people.quire people.tsv\n"
     "  kvtool dump old.quire | kvtool load new.quire --format dump",
     declare};
+
+const Command kImport = {
+    "import", "Store what mdb_dump or db_dump has printed",
+    "Both of their formats, with one database or (mdb_dump -a) several: a named database becomes\n"
+    "the table of that name, one without a name the table that --table says, or the default one.\n"
+    "All is stored by one commit. Databases in another order than that of bytes (reversekey,\n"
+    "integerkey) are refused.\n\n"
+    "Examples:\n"
+    "  mdb_dump -a people.mdb | kvtool import people.quire\n"
+    "  kvtool import people.quire people.dump",
+    declare_import};
 
 }  // namespace kvtool

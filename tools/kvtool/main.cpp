@@ -9,16 +9,12 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
-#include "command.h"
+#include "dispatch.h"
 #include "text.h"
 
 namespace kvtool {
 
 namespace {
-
-constexpr const Command* kCommands[] = {&kPut,  &kGet,     &kDel,    &kList,    &kLoad,
-                                        &kDump, &kStat,    &kTables, &kReaders, &kCheck,
-                                        &kCopy, &kSalvage, &kWatch};
 
 constexpr const char* kNotes =
     "Exit codes: 0 done; 1 no such key or table, the check failed, or something could not be\n"
@@ -69,7 +65,17 @@ ExitCode usage(const CLI::App& app, const CLI::ParseError& error) {
   return complain(who, what + "; see " + who + " --help", ExitCode::usage);
 }
 
-ExitCode main(int argc, char** argv) {
+}  // namespace
+
+const std::vector<const Command*>& commands() {
+  static const std::vector<const Command*> all = {
+      &kPut,     &kGet,    &kDel,    &kList,    &kLoad,  &kDump,   &kStat,  &kTables,
+      &kReaders, &kCheck,  &kCopy,   &kSalvage, &kWatch, &kBackup, &kApply, &kCompact,
+      &kImport,  &kExport, &kDoctor, &kTop,     &kBench, &kShell};
+  return all;
+}
+
+ExitCode run_words(const std::vector<std::string>& words) {
   CLI::App app("Keys and values in one file: look, change, load, dump, verify.", "kvtool");
   app.set_version_flag("--version", std::string("kvtool ") + quire::version());
   app.require_subcommand(1);
@@ -77,7 +83,7 @@ ExitCode main(int argc, char** argv) {
 
   std::string who;
   Run chosen;
-  for (const Command* command : kCommands) {
+  for (const Command* command : commands()) {
     CLI::App* subcommand = app.add_subcommand(command->name, command->summary);
     subcommand->footer(command->notes);
     const Run run_it = command->declare(*subcommand);
@@ -87,18 +93,16 @@ ExitCode main(int argc, char** argv) {
     });
   }
   try {
-    app.parse(argc, argv);
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
   } catch (const CLI::ParseError& error) {
     return usage(app, error);
   }
   return run(who, chosen);
 }
 
-}  // namespace
-
 }  // namespace kvtool
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a write into a closed pipe then says EPIPE
-  return static_cast<int>(kvtool::main(argc, argv));
+  return static_cast<int>(kvtool::run_words({argv + 1, argv + argc}));
 }

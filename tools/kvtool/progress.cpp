@@ -13,12 +13,25 @@ namespace kvtool {
 namespace {
 
 constexpr auto kRedraw = std::chrono::milliseconds(100);
-constexpr std::size_t kBarColumns = 30;
+constexpr std::size_t kBarColumns = 24;
+
+std::string bar(double part) {
+  const auto filled = static_cast<std::size_t>(part * double{kBarColumns});
+  return "[" + std::string(filled, '#') + std::string(kBarColumns - filled, '.') + "] " +
+         std::to_string(static_cast<int>(part * 100)) + " %  ";
+}
+
+std::string time_left(double seconds) {
+  const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
+  if (whole < 100) return std::to_string(whole) + " s left";
+  if (whole < 100 * 60) return std::to_string(whole / 60) + " min left";
+  return std::to_string(whole / 3600) + " h left";
+}
 
 }  // namespace
 
-Progress::Progress(std::optional<std::uint64_t> total_bytes)
-    : is_shown_(::isatty(STDERR_FILENO) == 1), total_bytes_(total_bytes) {}
+Progress::Progress(std::optional<std::uint64_t> total, Unit unit)
+    : is_shown_(::isatty(STDERR_FILENO) == 1), total_(total), unit_(unit) {}
 
 Progress::~Progress() { clear(); }
 
@@ -33,22 +46,41 @@ void Progress::clear() {
   }
 }
 
-void Progress::update(std::uint64_t read_bytes, std::uint64_t entry_count) {
+void Progress::update(std::uint64_t done, std::uint64_t entry_count) {
   if (!is_shown_ || Clock::now() - drawn_at_ < kRedraw) {
     return;
   }
   drawn_at_ = Clock::now();
+  draw(done, entry_count);
+}
+
+void Progress::update_of(std::uint64_t done, std::uint64_t total) {
+  total_ = total;
+  update(done);
+}
+
+void Progress::draw(std::uint64_t done, std::uint64_t entry_count) {
+  const double elapsed = std::max(seconds(), 0.001);
+  const auto per_second = [&](std::uint64_t count) {
+    return static_cast<std::uint64_t>(static_cast<double>(count) / elapsed);
+  };
   std::string line;
-  if (total_bytes_ && *total_bytes_ > 0) {
-    const double part =
-        std::min(1.0, static_cast<double>(read_bytes) / static_cast<double>(*total_bytes_));
-    const auto filled = static_cast<std::size_t>(part * double{kBarColumns});
-    line += "[" + std::string(filled, '#') + std::string(kBarColumns - filled, '.') + "] " +
-            std::to_string(static_cast<int>(part * 100)) + " %  ";
+  const bool has_total = total_ && *total_ > 0;
+  if (has_total) {
+    line += bar(std::min(1.0, static_cast<double>(done) / static_cast<double>(*total_)));
   }
-  const double rate = static_cast<double>(entry_count) / std::max(seconds(), 0.001);
-  line += grouped(entry_count) + " entries, " + human_bytes(read_bytes) + ", " +
-          grouped(static_cast<std::uint64_t>(rate)) + "/s";
+  if (unit_ == Unit::entries) {
+    line += grouped(done) + " entries, " + grouped(per_second(done)) + "/s";
+  } else if (entry_count > 0) {
+    line += grouped(entry_count) + " entries, " + human_bytes(done) + ", " +
+            grouped(per_second(entry_count)) + "/s";
+  } else {
+    line += human_bytes(done) + ", " + human_bytes(per_second(done)) + "/s";
+  }
+  if (has_total && done > 0 && done <= *total_) {
+    line +=
+        ", " + time_left(elapsed * static_cast<double>(*total_ - done) / static_cast<double>(done));
+  }
   clear();
   std::fputs(line.c_str(), stderr);
   is_drawn_ = true;

@@ -1,4 +1,4 @@
-// How far `load` is, on a terminal.
+// How far a long command is, on a terminal.
 #pragma once
 
 #include <chrono>
@@ -7,18 +7,23 @@
 
 namespace kvtool {
 
-// One line on stderr, redrawn a few times a second and removed by the destructor; nothing when
-// stderr is no terminal.
+// One line on stderr with a bar, the rate and the time left, redrawn a few times a second and
+// removed by the destructor; nothing when stderr is no terminal.
 class Progress {
  public:
-  // `total_bytes` is the size of the input where it is known.
-  explicit Progress(std::optional<std::uint64_t> total_bytes);
+  enum class Unit { bytes, entries };
+
+  // `total` is how much there is to do, where it is known.
+  explicit Progress(std::optional<std::uint64_t> total, Unit unit = Unit::bytes);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Cheap enough to call for every entry.
-  void update(std::uint64_t read_bytes, std::uint64_t entry_count);
+  // Cheap enough to call for every entry. Entries are shown, and their rate, if there are any.
+  void update(std::uint64_t done, std::uint64_t entry_count = 0);
+
+  // As `update`, where the total is known only now.
+  void update_of(std::uint64_t done, std::uint64_t total);
 
   // Replaces the bar by a line that stays.
   void finish(std::uint64_t entry_count);
@@ -28,10 +33,12 @@ class Progress {
 
   double seconds() const;
   void clear();
+  void draw(std::uint64_t done, std::uint64_t entry_count);
 
   bool is_shown_;
   bool is_drawn_ = false;
-  std::optional<std::uint64_t> total_bytes_;
+  std::optional<std::uint64_t> total_;
+  Unit unit_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point drawn_at_ = start_;
 };

@@ -6,6 +6,7 @@
 #include "database_arguments.h"
 #include "json.h"
 #include "text.h"
+#include "tree_view.h"
 
 namespace kvtool {
 
@@ -14,6 +15,7 @@ namespace {
 struct Arguments {
   DatabaseArguments database;
   bool is_json = false;
+  bool shows_trees = false;
 };
 
 Json to_json(const quire::TableStatistics& table) {
@@ -102,13 +104,22 @@ void write_tables(Output& output, const quire::Statistics& statistics) {
 ExitCode stat(const Arguments& arguments, Output& output) {
   const quire::Database database = open_to_read(arguments.database);
   const quire::Statistics statistics = quire::stat(database);
+  const quire::Snapshot snapshot = database.snapshot();
   if (arguments.is_json) {
-    output.write(json_document(to_json(statistics)));
+    Json json = to_json(statistics);
+    for (std::size_t i = 0; arguments.shows_trees && i < statistics.tables.size(); ++i) {
+      json["tables"][i]["tree"] = tree_json(quire::stat_tree(snapshot, statistics.tables[i].name));
+    }
+    output.write(json_document(json));
   } else {
     output.write(output.bold(escaped(arguments.database.file)) + "\n");
     write_summary(output, statistics);
     output.write("\n");
     write_tables(output, statistics);
+    for (std::size_t i = 0; arguments.shows_trees && i < statistics.tables.size(); ++i) {
+      const std::string& name = statistics.tables[i].name;
+      write_tree(output, name, quire::stat_tree(snapshot, name));
+    }
   }
   return ExitCode::done;
 }
@@ -116,6 +127,8 @@ ExitCode stat(const Arguments& arguments, Output& output) {
 Run declare(CLI::App& command) {
   const auto arguments = std::make_shared<Arguments>();
   add_file(command, arguments->database);
+  command.add_flag("--tree", arguments->shows_trees,
+                   "Also how full the pages of each table are: reads them all");
   command.add_flag("--json", arguments->is_json, "As one JSON object, sizes in bytes and pages");
   return [arguments](Output& output) { return stat(*arguments, output); };
 }
@@ -125,6 +138,7 @@ Run declare(CLI::App& command) {
 const Command kStat = {"stat", "Show size, space, log and tables of a database",
                        "Examples:\n"
                        "  kvtool stat people.quire\n"
+                       "  kvtool stat people.quire --tree\n"
                        "  kvtool stat people.quire --json",
                        declare};
 
