@@ -37,7 +37,10 @@ std::string file_with(const std::uint8_t* data, std::size_t size_bytes) {
   return "/proc/self/fd/" + std::to_string(descriptor);
 }
 
+constexpr unsigned kLmdb = 255;  // its entries have two lines: it is only read
+
 std::unique_ptr<kvtool::LoadFormat> make_format(unsigned choice) {
+  if (choice == kLmdb) return kvtool::make_lmdb_format();
   switch (choice % 4) {
     case 0:
       return kvtool::make_tsv_format(false);
@@ -75,6 +78,7 @@ std::string line_of(unsigned choice, const LoadItem& item) {
 }
 
 void expect_round_trip(unsigned choice, const LoadItem& item) {
+  if (choice == kLmdb) return;
   const std::string line = line_of(choice, item);
   const auto format = make_format(choice);
   LoadItem again;
