@@ -123,10 +123,14 @@ class Doctor {
                   ? "a flush has failed: look at the disk, then let every process close it"
                   : "every process that uses it must close it and open it anew");
     }
-    judge_writer();
+    const bool is_writable = judge_writer();
     judge_readers(quire::readers(database));
     judge_space(quire::stat(database));
     if (!arguments_.checks_all) return;
+    if (!is_writable) {
+      note("check", "left out: it would wait for that writer", "once more when it has gone");
+      return;
+    }
     const quire::CheckReport report = quire::check(database);
     if (report.ok()) {
       fine("check", counted(report.page_count, "page", "pages") + " and " +
@@ -137,20 +141,21 @@ class Doctor {
     }
   }
 
-  // Only beside others: alone there is nobody to wait for.
-  void judge_writer() {
-    if (!facts_.is_in_use) return;
+  // Only beside others: alone there is nobody to wait for. False when somebody has to be.
+  bool judge_writer() {
+    if (!facts_.is_in_use) return true;
     try {
       quire::Database writing = open_to_change(arguments_.database);
       quire::Transaction(writing.begin(kWriterPatience)).rollback();
       fine("writer", "whoever wants to write can");
     } catch (const quire::Error& error) {
-      if (error.code() == quire::Errc::busy) {
-        problem("writer", reason_of(error),
-                "let it commit or roll back; when it is stopped or stuck, end that process: "
-                "nothing committed is lost");
-      }
+      if (error.code() != quire::Errc::busy) return true;
+      problem("writer", reason_of(error),
+              "let it commit or roll back; when it is stopped or stuck, end that process: "
+              "nothing committed is lost");
+      return false;
     }
+    return true;
   }
 
   void judge_readers(const std::vector<quire::ReaderInfo>& readers) {
