@@ -187,6 +187,17 @@ TEST_F(Increments, OfFewChangesAreSmall) {
   expect_same(db.snapshot(), target("copy"));
 }
 
+TEST_F(Increments, AreAppliedAfterOneThatWasKilledBeforeItsEnd) {
+  Database db{file_};
+  const BackupReport whole = backup(db.snapshot(), target("copy"));
+  db.put("one", "more");
+  backup_since(db.snapshot(), whole.txn, target("increment"));
+  write_file(target("copy.applying"), "what a killed one leaves");
+  apply_increment(target("copy"), target("increment"));
+  expect_same(db.snapshot(), target("copy"));
+  EXPECT_FALSE(std::filesystem::exists(target("copy.applying")));
+}
+
 TEST_F(Increments, BornFromNothingAreWholeStates) {
   Database db{file_};
   const BackupReport empty = backup(db.snapshot(), target("copy"));
