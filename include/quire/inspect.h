@@ -17,12 +17,14 @@
 namespace quire {
 
 struct TableStatistics {
-  std::string name;  // "" = the default table
-  std::uint64_t entry_count = 0;
+  std::string name;               // "" = the default table
+  std::uint64_t entry_count = 0;  // of a multimap: keys
   std::uint64_t branch_page_count = 0;
   std::uint64_t leaf_page_count = 0;
-  std::uint64_t extent_page_count = 0;
-  std::uint32_t height = 0;  // levels; 0 = empty
+  std::uint64_t extent_page_count = 0;  // of a multimap: pages of the trees of values
+  std::uint32_t height = 0;             // levels; 0 = empty
+  bool is_multimap = false;
+  std::uint64_t pair_count = 0;  // of a multimap
 };
 
 struct Statistics {
@@ -80,7 +82,7 @@ struct TreeStatistics {
 };
 
 // Reads every page of the table ("": the default table), but no large value. One that does not
-// exist is empty. Errors as TableView's.
+// exist is empty. A multimap's trees of values count at their own levels. Errors as TableView's.
 QUIRE_API TreeStatistics stat_tree(const Snapshot& snapshot, Bytes table = {});
 
 // Keys with first <= key < limit; nothing: no limit. A single key is limited by itself with a zero

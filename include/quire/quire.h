@@ -16,6 +16,7 @@
 #include <quire/database.h>
 #include <quire/error.h>
 #include <quire/inspect.h>
+#include <quire/multimap.h>
 #include <quire/options.h>
 #include <quire/reader.h>
 #include <quire/savepoint.h>

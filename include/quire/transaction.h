@@ -3,6 +3,7 @@
 #pragma once
 
 #include <quire/export.h>
+#include <quire/multimap.h>
 #include <quire/options.h>
 #include <quire/savepoint.h>
 #include <quire/table.h>
@@ -61,7 +62,15 @@ class QUIRE_API Snapshot {
   template <typename K, typename V>
   TableViewOf<K, V> table(const TableDef<K, V>& definition) const&& = delete;
 
-  // Names of the named tables, in order.
+  // The multimap of that name; empty when it does not exist. Throws Errc::misuse for a table that
+  // is none, as `table` does for one that is, and for the default table.
+  MultimapView multimap(Bytes name) const&;
+  MultimapView multimap(Bytes name) const&& = delete;
+
+  // Whether the table of that name is a multimap; false when it does not exist.
+  bool is_multimap(Bytes name) const;
+
+  // Names of the named tables, multimaps among them, in order.
   std::vector<std::string> tables() const;
 
   // Where the bytes stand that `get` or a cursor of this snapshot has given, or any part of them,
@@ -107,11 +116,20 @@ class QUIRE_API Transaction {
   template <typename K, typename V>
   TableOf<K, V> table(const TableDef<K, V>& definition) && = delete;
 
-  // Removes a named table with all entries; false when it does not exist. The default table cannot
-  // be dropped (misuse).
+  // The multimap of that name, which the first insert creates: a table is a multimap, or is none,
+  // for as long as it exists. Throws Errc::misuse for a table that is none, as `table` does for one
+  // that is, and for the default table; otherwise as `table`.
+  Multimap multimap(Bytes name) &;
+  Multimap multimap(Bytes name) && = delete;
+
+  // Whether the table of that name is a multimap; false when it does not exist.
+  bool is_multimap(Bytes name) const;
+
+  // Removes a named table or multimap with all entries; false when it does not exist. The default
+  // table cannot be dropped (misuse).
   bool drop(Bytes name);
 
-  // Names of the named tables, in order, as this transaction has them.
+  // Names of the named tables, multimaps among them, in order, as this transaction has them.
   std::vector<std::string> tables() const;
 
   // A place to go back to without ending the transaction. One that is kept beyond the transaction's

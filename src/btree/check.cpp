@@ -1,5 +1,6 @@
 #include "btree/check_page.h"
 #include "btree/path.h"
+#include "btree/values.h"
 #include "btree/walk.h"
 #include "format/checksum.h"
 
@@ -8,6 +9,7 @@ namespace {
 
 using format::BranchView;
 using format::ExtentRef;
+using format::header_of;
 using format::LeafEntry;
 using format::LeafView;
 using format::PageHeader;
@@ -15,10 +17,29 @@ using format::PagePtr;
 using format::TreeRoot;
 using pages::PageView;
 
+// What the entries of a tree are.
+enum class Holds { values, sets_of_values, nothing };
+
+// Hears of the tree of one key's values: of keys, it is that one which is affected.
+class ValuesSink final : public CheckSink {
+ public:
+  ValuesSink(CheckSink& sink, std::string_view key) : sink_(sink), key_(only(key)) {}
+
+  void fault(std::uint64_t page, const std::string& reason,
+             const std::optional<KeyRange>&) override {
+    sink_.fault(page, "values of " + describe(key_) + ": " + reason, key_);
+  }
+  bool used(PageRun run, const KeyRange&) override { return sink_.used(run, key_); }
+
+ private:
+  CheckSink& sink_;
+  const KeyRange key_;
+};
+
 class TreeCheck {
  public:
-  TreeCheck(const PageView& view, TxnId sealed, TxnId newest, CheckSink& sink)
-      : view_(view), sealed_(sealed), newest_(newest), sink_(sink) {}
+  TreeCheck(const PageView& view, Holds holds, TxnId sealed, TxnId newest, CheckSink& sink)
+      : view_(view), holds_(holds), sealed_(sealed), newest_(newest), sink_(sink) {}
 
   void run(const TreeRoot& tree) {
     height_ = tree.height;
@@ -34,6 +55,10 @@ class TreeCheck {
     }
     compare_counts(tree);
   }
+
+  bool is_complete() const noexcept { return is_complete_; }
+  std::uint64_t page_count() const noexcept { return branch_pages_ + leaf_pages_; }
+  std::uint64_t pair_count() const noexcept { return pair_count_; }
 
  private:
   // A branch whose children are being visited.
@@ -122,9 +147,38 @@ class TreeCheck {
     entry_count_ += leaf.count();
     for (std::uint32_t i = 0; i < leaf.count(); ++i) {
       const LeafEntry entry = leaf.entry(i);
-      if (entry.in_extent) {
-        visit_extent(entry.extent(), format::header_of(bytes).page, birth, only(entry.key));
+      switch (holds_) {
+        case Holds::values:
+          visit_value(bytes, birth, entry);
+          break;
+        case Holds::sets_of_values:
+          visit_values(bytes, birth, entry);
+          break;
+        case Holds::nothing:
+          if (!entry.value.empty()) fault(header_of(bytes).page, range, "a value has a value");
       }
+    }
+  }
+
+  void visit_value(const std::byte* bytes, TxnId birth, const LeafEntry& entry) {
+    const std::uint32_t page = header_of(bytes).page;
+    if (entry.in_extent) visit_extent(entry.extent(), page, birth, only(entry.key));
+    if (entry.in_tree) fault(page, only(entry.key), "a tree of values outside of a multimap");
+  }
+
+  // The values of a key are as damaged as their set or tree; the leaf's other entries are not.
+  void visit_values(const std::byte* bytes, TxnId birth, const LeafEntry& entry) {
+    try {
+      const Values values = Values::of(bytes, entry);
+      pair_count_ += values.count();
+      if (values.set) return values.set->judge();
+      ValuesSink sink(sink_, entry.key);
+      TreeCheck check(view_, Holds::nothing, sealed_, birth, sink);
+      check.run(values.tree);
+      extent_pages_ += check.page_count();
+      if (!check.is_complete()) is_complete_ = false;
+    } catch (const format::Damage& damage) {
+      leave_out(header_of(bytes).page, only(entry.key), damage.what());
     }
   }
 
@@ -151,7 +205,8 @@ class TreeCheck {
     compare_count(tree, "entries", tree.entry_count, entry_count_);
     compare_count(tree, "branch pages", tree.branch_pages, branch_pages_);
     compare_count(tree, "leaf pages", tree.leaf_pages, leaf_pages_);
-    compare_count(tree, "extent pages", tree.extent_pages, extent_pages_);
+    compare_count(tree, holds_ == Holds::sets_of_values ? "pages of values" : "extent pages",
+                  tree.extent_pages, extent_pages_);
   }
 
   void compare_count(const TreeRoot& tree, const char* what, std::uint64_t counted,
@@ -164,6 +219,7 @@ class TreeCheck {
   }
 
   const PageView& view_;
+  const Holds holds_;
   TxnId sealed_;
   TxnId newest_;
   CheckSink& sink_;
@@ -173,6 +229,7 @@ class TreeCheck {
   std::uint64_t branch_pages_ = 0;
   std::uint64_t leaf_pages_ = 0;
   std::uint64_t extent_pages_ = 0;
+  std::uint64_t pair_count_ = 0;
   Open open_[format::kTreeHeightMax];
 };
 
@@ -184,9 +241,9 @@ bool is_zero(const TreeRoot& tree) {
 }  // namespace
 
 void check_tree(const PageView& view, const TreeRoot& tree, TxnId sealed, TxnId newest,
-                CheckSink& sink) {
+                CheckSink& sink, std::optional<std::uint64_t> pair_count) {
   if (!tree.root) {
-    if (!is_zero(tree))
+    if (!is_zero(tree) || pair_count.value_or(0) != 0)
       sink.fault(0, "a tree without a root counts entries or pages", std::nullopt);
     return;
   }
@@ -194,7 +251,15 @@ void check_tree(const PageView& view, const TreeRoot& tree, TxnId sealed, TxnId 
     sink.fault(tree.root.page, "the tree's height is out of range", KeyRange{});
     return;
   }
-  TreeCheck(view, sealed, newest, sink).run(tree);
+  const Holds holds = pair_count ? Holds::sets_of_values : Holds::values;
+  TreeCheck check(view, holds, sealed, newest, sink);
+  check.run(tree);
+  if (pair_count && check.is_complete() && check.pair_count() != *pair_count) {
+    sink.fault(tree.root.page,
+               "the table counts " + std::to_string(*pair_count) + " pairs, there are " +
+                   std::to_string(check.pair_count()),
+               std::nullopt);
+  }
 }
 
 }  // namespace quire::btree

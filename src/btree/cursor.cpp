@@ -237,6 +237,11 @@ std::optional<format::ExtentRef> Cursor::value_extent() const {
   return found.extent();
 }
 
+Values Cursor::values() const {
+  QUIRE_ASSERT(!at_end_);
+  return naming_file(view_, [&] { return Values::of(leaf_.page(), leaf_.entry(path_[0].index)); });
+}
+
 bool Cursor::same_place(const Cursor& other) const noexcept {
   if (at_end_ || other.at_end_) return at_end_ == other.at_end_;
   return path_[0].page == other.path_[0].page && path_[0].index == other.path_[0].index;

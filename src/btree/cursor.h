@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "btree/values.h"
 #include "format/leaf.h"
 #include "format/page.h"
 #include "pages/page_view.h"
@@ -44,6 +45,7 @@ class Cursor {
   std::string_view key() const;
   std::string_view value() const;
   std::optional<format::ExtentRef> value_extent() const;  // when the value lives in an extent
+  Values values() const;                                  // of a multimap's entry
 
   bool same_place(const Cursor& other) const noexcept;
 

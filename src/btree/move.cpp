@@ -1,6 +1,7 @@
 #include "btree/move.h"
 
 #include "btree/path.h"
+#include "btree/values.h"
 #include "format/branch.h"
 #include "format/leaf.h"
 
@@ -18,8 +19,9 @@ constexpr std::uint64_t kPagesKept = 2 * format::kTreeHeightMax;
 
 class Move {
  public:
-  Move(pages::PageSpace& space, bool has_extents, PageId limit)
-      : space_(space), has_extents_(has_extents), limit_(limit) {}
+  // `visited` counts pages.
+  Move(pages::PageSpace& space, bool has_extents, PageId limit, std::uint64_t& visited)
+      : space_(space), has_extents_(has_extents), limit_(limit), visited_(visited) {}
 
   // Of a page and all below it. True when `pointer` names another page now.
   bool visit(PagePtr& pointer, std::uint32_t level) {
@@ -59,6 +61,10 @@ class Move {
     const std::uint32_t count = LeafView(bytes, page_bytes()).count();
     for (std::uint32_t index = 0; index < count && has_room(); ++index) {
       LeafEntry entry = LeafView(bytes, page_bytes()).entry(index);
+      if (entry.in_tree) {
+        bytes = visit_values(pointer, bytes, index);
+        continue;
+      }
       if (!entry.in_extent || !reaches_limit(entry.extent())) continue;
       if (!has_room(entry.extent().page_count)) continue;
       const auto moved = space_.move_lower(entry.extent());
@@ -71,6 +77,19 @@ class Move {
     }
   }
 
+  // The tree of values of a leaf's entry. Returns the leaf's bytes, where they are now.
+  const std::byte* visit_values(PagePtr& pointer, const std::byte* bytes, std::uint32_t index) {
+    format::TreeRoot values = Values::of(bytes, LeafView(bytes, page_bytes()).entry(index)).tree;
+    if (!Move(space_, false, limit_, visited_).visit(values.root, values.height - 1u)) return bytes;
+    std::byte* page = space_.writable(pointer, 0);
+    std::byte reference[format::kSubTreeBytes];
+    encode_sub_tree(values, reference);
+    const std::string key(LeafView(page, page_bytes()).key(index));
+    format::leaf_replace(page, page_bytes(), index,
+                         {key, format::view_of(reference, sizeof reference), false, true});
+    return page;
+  }
+
   bool reaches_limit(const ExtentRef& extent) const noexcept {
     return std::uint64_t{extent.first_page} + extent.page_count > limit_.value;
   }
@@ -80,7 +99,7 @@ class Move {
   pages::PageSpace& space_;
   const bool has_extents_;
   const PageId limit_;
-  std::uint64_t visited_ = 0;
+  std::uint64_t& visited_;
 };
 
 }  // namespace
@@ -89,7 +108,8 @@ bool move_below(pages::PageSpace& space, format::TreeRoot& tree, PageId limit) {
   if (!tree.root) return false;
   check_height(space.view(), tree.root, tree.height);
   return naming_file(space.view(), [&] {
-    return Move(space, tree.extent_pages > 0, limit).visit(tree.root, tree.height - 1u);
+    std::uint64_t visited = 0;
+    return Move(space, tree.extent_pages > 0, limit, visited).visit(tree.root, tree.height - 1u);
   });
 }
 

@@ -48,10 +48,14 @@ inline void check_height(const pages::PageView& view, format::PagePtr root, std:
   }
 }
 
+// Throws Errc::corrupt: an entry as only multimaps have, outside of one.
+[[noreturn]] void refuse_tree(const pages::PageView& view, const format::LeafEntry& entry);
+
 // The bytes of an entry's value, in the leaf or in its extent.
 inline std::string_view value_of(const pages::PageView& view, const format::LeafEntry& entry) {
-  if (!entry.in_extent) [[likely]]
+  if (!entry.in_extent && !entry.in_tree) [[likely]]
     return entry.value;
+  if (entry.in_tree) refuse_tree(view, entry);
   const format::ExtentRef extent = entry.extent();
   return format::view_of(view.extent(extent), extent.size_bytes);
 }

@@ -109,7 +109,7 @@ std::optional<StoredValue> get_stored(const PageView& view, const TreeRoot& tree
     }
     const auto entry = LeafView(view.read(pointer, 0), view.page_bytes).find(key);
     if (!entry) return std::nullopt;
-    if (!entry->in_extent) return StoredValue{entry->value, std::nullopt};
+    if (!entry->in_extent) return StoredValue{value_of(view, *entry), std::nullopt};
     const format::ExtentRef extent = entry->extent();
     if (const char* reason = view.fault_of(extent)) view.corrupt(extent.first_page, reason);
     return StoredValue{{}, extent};
@@ -225,6 +225,12 @@ Bytes value_at(const PageSpace& space, const Finger& finger) {
   });
 }
 
+void refuse_tree(const PageView& view, const LeafEntry& entry) {
+  const auto offset = reinterpret_cast<const std::byte*>(entry.key.data()) - view.base;
+  view.corrupt(static_cast<std::uint64_t>(offset) / view.page_bytes,
+               "a tree of values in a table that is no multimap");
+}
+
 void make_writable(PageSpace& space, TreeRoot& tree, Path& path, std::uint32_t lowest_level) {
   for (std::uint32_t level = tree.height; level-- > lowest_level;) {
     Path::Step& step = path.steps[level];
@@ -280,7 +286,7 @@ void put_at(PageSpace& space, TreeRoot& tree, Finger& finger, Bytes key, const N
             bool found) {
   const bool in_extent = value.extent != nullptr;
   const LeafEntry entry{key, in_extent ? format::extent_bytes(*value.extent) : value.inline_bytes,
-                        in_extent};
+                        in_extent, value.is_sub_tree};
   QUIRE_ASSERT(key.size() <= format::key_bytes_max(space.view().page_bytes));
   QUIRE_ASSERT(in_extent ||
                format::is_inline(key.size(), entry.value.size(), space.view().page_bytes));

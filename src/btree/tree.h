@@ -48,8 +48,9 @@ bool contains(const pages::PageView& view, const format::TreeRoot& tree, Bytes k
 
 // A value to store: bytes for the leaf, or a reference to an extent that already holds them.
 struct NewValue {
-  Bytes inline_bytes;
+  Bytes inline_bytes = {};
   const format::ExtentRef* extent = nullptr;  // when set, inline_bytes is ignored
+  bool is_sub_tree = false;  // inline_bytes is a reference to a tree of values (multimap.h)
 };
 
 // Goes to where `key` is or belongs, for `put_at` or `erase_at` to change the tree there. True when
@@ -64,9 +65,10 @@ void prefetch_leaf(const pages::PageSpace& space, const Finger& finger, Bytes ke
 Bytes value_at(const pages::PageSpace& space, const Finger& finger);
 
 // Stores an entry where `finger` has located its key; `found` is what `locate` has said. A replaced
-// extent is freed. `key` and `value.inline_bytes` must not point into pages that this transaction
-// has written (the caller copies such arguments first). Requires key size <= format::key_bytes_max,
-// inline values as format::is_inline says, and at least pages_needed(tree) free pages.
+// extent is freed, a replaced tree of values is not. `key` and `value.inline_bytes` must not point
+// into pages that this transaction has written (the caller copies such arguments first). Requires
+// key size <= format::key_bytes_max, inline values as format::is_inline says, and at least
+// pages_needed(tree) free pages.
 void put_at(pages::PageSpace& space, format::TreeRoot& tree, Finger& finger, Bytes key,
             const NewValue& value, bool found);
 

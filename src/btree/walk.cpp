@@ -1,6 +1,8 @@
 #include "btree/walk.h"
 
+#include "base/test_points.h"
 #include "btree/path.h"
+#include "btree/values.h"
 #include "format/branch.h"
 #include "format/leaf.h"
 
@@ -15,7 +17,8 @@ using pages::PageView;
 
 class Walk {
  public:
-  Walk(const PageView& view, Visitor& visitor) : view_(view), visitor_(visitor) {}
+  Walk(const PageView& view, Visitor& visitor, std::uint64_t& visited, bool is_of_values)
+      : view_(view), visitor_(visitor), visited_(visited), is_of_values_(is_of_values) {}
 
   void run(PagePtr root, std::uint32_t height) {
     std::uint32_t level = height - 1;
@@ -48,17 +51,28 @@ class Walk {
       open_[level] = {bytes, 0};
       return true;
     }
-    const LeafView leaf(bytes, view_.page_bytes);
+    visit_leaf(LeafView(bytes, view_.page_bytes));
+    return false;
+  }
+
+  void visit_leaf(const LeafView& leaf) {
     for (std::uint32_t i = 0; i < leaf.count(); ++i) {
       const LeafEntry entry = leaf.entry(i);
-      if (entry.in_extent) visitor_.extent(entry.extent(), entry.key);
+      if (!entry.in_extent && !entry.in_tree) continue;
+      if (is_of_values_) format::damaged(leaf.page(), "a tree of values refers to other pages");
+      if (entry.in_extent) {
+        visitor_.extent(entry.extent(), entry.key);
+      } else if (!sabotaged("values_of_keys_not_walked")) {
+        const format::TreeRoot values = Values::of(leaf.page(), entry).tree;
+        Walk(view_, visitor_, visited_, true).run(values.root, values.height);
+      }
     }
-    return false;
   }
 
   const PageView& view_;
   Visitor& visitor_;
-  std::uint64_t visited_ = 0;
+  std::uint64_t& visited_;
+  const bool is_of_values_;            // of one key of a multimap
   Open open_[format::kTreeHeightMax];  // branches whose children are being visited, by level
 };
 
@@ -67,7 +81,8 @@ class Walk {
 void walk(const PageView& view, const format::TreeRoot& tree, Visitor& visitor) {
   if (!tree.root) return;
   check_height(view, tree.root, tree.height);
-  naming_file(view, [&] { Walk(view, visitor).run(tree.root, tree.height); });
+  std::uint64_t visited = 0;
+  naming_file(view, [&] { Walk(view, visitor, visited, false).run(tree.root, tree.height); });
 }
 
 }  // namespace quire::btree

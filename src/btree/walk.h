@@ -15,7 +15,8 @@
 namespace quire::btree {
 
 // Receives what `walk` finds, parents before children, in key order. Return values of `page` steer
-// the walk.
+// the walk. A leaf of a multimap has trees of values below it: their pages come behind it, levels
+// counted in their own tree.
 class Visitor {
  public:
   virtual ~Visitor() = default;
@@ -56,8 +57,9 @@ class CheckSink {
 // against `tree` (entries and pages of each kind; only when no fault hid any), checksums of pages
 // with birth <= `sealed`, extents' checksums, births not above `newest` and not above the parent's.
 // Reports each fault with page number, reason and the affected keys, and goes on where it
-// can. Throws nothing itself.
+// can. Throws nothing itself. `pair_count`: the tree is a multimap, and is said to have so many
+// pairs; its sets and trees of values are judged, too.
 void check_tree(const pages::PageView& view, const format::TreeRoot& tree, TxnId sealed,
-                TxnId newest, CheckSink& sink);
+                TxnId newest, CheckSink& sink, std::optional<std::uint64_t> pair_count = {});
 
 }  // namespace quire::btree

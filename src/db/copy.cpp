@@ -43,7 +43,8 @@ std::uint64_t count_entries(const detail::SnapshotState& source) {
   std::uint64_t count = state.default_table.entry_count;
   for (txn::CatalogueReader from(verified_view(source.snapshot), state.catalogue); !from.at_end();
        from.next()) {
-    count += from.record().tree.entry_count;
+    const format::TableRecord record = from.record();
+    count += format::is_multimap(record) ? record.pair_count : record.tree.entry_count;
   }
   return count;
 }
@@ -58,13 +59,30 @@ void copy_tree(const detail::SnapshotState& source, const format::TreeRoot& tree
   }
 }
 
+void copy_pairs(const detail::SnapshotState& source, const format::TreeRoot& tree, Multimap target,
+                Progress& progress) {
+  btree::PairCursor pair(verified_view(source.snapshot), tree);
+  for (pair.seek_first(); !pair.at_end(); pair.next()) {
+    target.insert(pair.key(), pair.value());
+    progress.add_entry();
+  }
+  if (tree.entry_count > 0) return;
+  target.insert("", "");  // so that it exists
+  target.erase("");
+}
+
 void copy_tables(const detail::SnapshotState& source, Database& target, Progress& progress) {
   const txn::State& state = source.snapshot.state();
   Transaction transaction = target.begin();
   copy_tree(source, state.default_table, transaction.table(), progress);
   for (txn::CatalogueReader from(verified_view(source.snapshot), state.catalogue); !from.at_end();
        from.next()) {
-    const format::TreeRoot tree = from.record().tree;
+    const format::TableRecord record = from.record();
+    if (format::is_multimap(record)) {
+      copy_pairs(source, record.tree, transaction.multimap(from.name()), progress);
+      continue;
+    }
+    const format::TreeRoot& tree = record.tree;
     copy_tree(source, tree, transaction.table(from.name()), progress);
     if (tree.entry_count == 0) {
       // A table without entries exists all the same.

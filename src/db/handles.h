@@ -3,15 +3,18 @@
 
 #include <quire/cursor.h>
 #include <quire/database.h>
+#include <quire/multimap.h>
 
 #include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
 #include "btree/cursor.h"
+#include "btree/pair_cursor.h"
 #include "btree/tree.h"
 #include "db/registry.h"
 #include "storage/fault_guard.h"
@@ -82,6 +85,23 @@ struct CursorState {
   std::uint64_t changes = 0;  // of `open` when the cursor was placed
 };
 
+// The inside of a MultimapView and Multimap.
+struct MultimapState : ViewState {
+  std::uint64_t pair_count = 0;  // of a snapshot's
+};
+
+// The inside of a PairPosition.
+struct PairState {
+  btree::PairCursor cursor;
+  const txn::File* file = nullptr;
+  txn::Transaction* transaction = nullptr;
+  txn::OpenTable* open = nullptr;
+  std::uint64_t changes = 0;  // of `open` when the cursor was placed
+};
+
+// The first key behind all that begin with `prefix`; false when there is none.
+bool next_prefix(Bytes prefix, std::string& next);
+
 // With Options::guard_sigbus: reads through what a call hands out, so that missing pages are noted.
 template <typename Result>
 void touch(const Result&) noexcept {}
@@ -138,6 +158,23 @@ struct TableAccess {
 struct ValueAccess {
   static ValueWriter make(std::unique_ptr<ValueWriterState> state);
   static ValueReader make(std::unique_ptr<ValueReaderState> state);
+};
+
+struct MultimapAccess {
+  static MultimapState& state(MultimapView& view) noexcept {
+    return *reinterpret_cast<MultimapState*>(view.state_);
+  }
+  static const MultimapState& state(const MultimapView& view) noexcept {
+    return *reinterpret_cast<const MultimapState*>(view.state_);
+  }
+  static PairState& state(PairPosition& position) noexcept {
+    return *reinterpret_cast<PairState*>(position.state_);
+  }
+  static const PairState& state(const PairPosition& position) noexcept {
+    return *reinterpret_cast<const PairState*>(position.state_);
+  }
+  static MultimapView make_view(const MultimapState& state);
+  static Multimap make(const MultimapState& state);
 };
 
 struct CursorAccess {

@@ -43,9 +43,11 @@ Statistics statistics_of(const txn::Snapshot& snapshot) {
   statistics.tables.push_back(table_statistics("", state.default_table));
   for (txn::CatalogueReader reader(snapshot.view(), state.catalogue); !reader.at_end();
        reader.next()) {
-    const format::TreeRoot tree = reader.record().tree;
-    statistics.used_pages += pages_of(tree);
-    statistics.tables.push_back(table_statistics(std::string(reader.name()), tree));
+    const format::TableRecord record = reader.record();
+    statistics.used_pages += pages_of(record.tree);
+    statistics.tables.push_back(table_statistics(std::string(reader.name()), record.tree));
+    statistics.tables.back().is_multimap = format::is_multimap(record);
+    statistics.tables.back().pair_count = record.pair_count;
   }
   return statistics;
 }

@@ -24,8 +24,13 @@ class Target final : public db::SalvageSink {
  public:
   explicit Target(Transaction& transaction) : transaction_(transaction) {}
 
-  void table(const std::string& name) override {
+  void table(const std::string& name, bool is_multimap) override {
     if (name.empty()) return;
+    if (is_multimap) {
+      Multimap made = transaction_.multimap(name);
+      if (made.insert({}, {})) made.erase({}, {});
+      return;
+    }
     Table made = transaction_.table(name);
     if (!made.insert({}, {})) return;
     made.erase({});
@@ -33,6 +38,10 @@ class Target final : public db::SalvageSink {
 
   void entry(const std::string& table, std::string_view key, std::string_view value) override {
     transaction_.table(table).put(key, value);
+  }
+
+  void pair(const std::string& table, std::string_view key, std::string_view value) override {
+    transaction_.multimap(table).insert(key, value);
   }
 
   Transaction& transaction() noexcept { return transaction_; }
@@ -84,7 +93,11 @@ class LogSalvage {
     format::OperationReader operations(log::payload_of(&record));
     Operation operation;
     while (operations.next(operation)) {
-      if (operation.key.size() > format::key_bytes_max(source_.view().page_bytes)) return false;
+      const std::size_t longest = format::key_bytes_max(source_.view().page_bytes);
+      if (operation.key.size() > longest) return false;
+      if (operation.kind == OperationKind::insert_pair && operation.value.size() > longest) {
+        return false;
+      }
       if (operation.kind == OperationKind::put_extent &&
           !source_.fault_of(operation.extent).empty()) {
         return false;
@@ -97,9 +110,9 @@ class LogSalvage {
     format::OperationReader operations(log::payload_of(&record));
     Operation operation;
     while (operations.next(operation)) {
-      if (operation.kind == OperationKind::create) {
-        names_[operation.table_id] = operation.key;
-        target_.table(std::string(operation.key));
+      const bool is_multimap = operation.kind == OperationKind::create_multimap;
+      if (operation.kind == OperationKind::create || is_multimap) {
+        create(operation, is_multimap);
       } else if (operation.table_id == 0) {
         apply(operation, "");
       } else if (const auto name = names_.find(operation.table_id); name != names_.end()) {
@@ -111,11 +124,24 @@ class LogSalvage {
     }
   }
 
+  void create(const Operation& operation, bool is_multimap) {
+    const std::string name(operation.key);
+    names_[operation.table_id] = name;
+    try {
+      target_.table(name, is_multimap);
+    } catch (const Error& error) {
+      if (error.code() != make_error_code(Errc::misuse)) throw;
+      lose_kind(name);
+    }
+  }
+
   void apply(const Operation& operation, const std::string& name) {
     if (operation.kind == OperationKind::drop) {
       target_.transaction().drop(name);
       return;
     }
+    if (target_.transaction().is_multimap(name)) return apply_to_multimap(operation, name);
+    if (operation.kind == OperationKind::insert_pair) return lose_kind(name);
     Table table = target_.transaction().table(name);
     if (operation.kind == OperationKind::put) table.put(operation.key, operation.value);
     if (operation.kind == OperationKind::put_extent) {
@@ -130,6 +156,30 @@ class LogSalvage {
       table.erase(Range{table.lower_bound(operation.key),
                         has_limit ? table.lower_bound(operation.value) : table.end()});
     }
+  }
+
+  void apply_to_multimap(const Operation& operation, const std::string& name) {
+    Multimap map = target_.transaction().multimap(name);
+    switch (operation.kind) {
+      case OperationKind::insert_pair:
+        map.insert(operation.key, operation.value);
+        break;
+      case OperationKind::erase_pair:
+        map.erase(operation.key, operation.value);
+        break;
+      case OperationKind::erase:
+        map.erase(operation.key);
+        break;
+      case OperationKind::clear:
+        map.clear();
+        break;
+      default:
+        lose_kind(name);
+    }
+  }
+
+  void lose_kind(const std::string& name) {
+    lose("the log takes table " + name + " for one of another kind: a change is missing");
   }
 
   const db::SalvageSource& source_;
@@ -154,7 +204,9 @@ void salvage_into(const db::SalvageSource& source, Database& database, SalvageRe
   transaction.commit();
   const Statistics made = stat(database);
   report.table_count = made.tables.size() - 1;
-  for (const TableStatistics& table : made.tables) report.entry_count += table.entry_count;
+  for (const TableStatistics& table : made.tables) {
+    report.entry_count += table.is_multimap ? table.pair_count : table.entry_count;
+  }
 }
 
 }  // namespace

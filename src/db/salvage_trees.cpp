@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "btree/check_page.h"
+#include "btree/values.h"
 #include "format/branch.h"
 #include "format/damage.h"
 
@@ -44,7 +45,7 @@ SalvageTrees::SalvageTrees(const SalvageSource& source, SalvageSink& sink, Salva
 void SalvageTrees::run() {
   if (source_.has_meta()) {
     read_catalogue(source_.meta().catalogue);
-    read_table("", source_.meta().default_table);
+    read_table("", {.tree = source_.meta().default_table});
     adopt_leaves();
   }
   if (source_.has_marks()) read_rest();
@@ -52,16 +53,19 @@ void SalvageTrees::run() {
 }
 
 void SalvageTrees::read_catalogue(const TreeRoot& root) {
-  Tree& catalogue = trees_.emplace_back(Tree{.name = {}, .root = root, .is_catalogue = true});
+  Tree& catalogue = trees_.emplace_back(Tree{.name = {}, .root = root, .kind = Kind::catalogue});
   if (root.root) read(catalogue, root.root, root.height - 1u, KeyRange{});
   adopt_by_pointers(catalogue);
   const auto tables = found_;
-  for (const auto& [name, tree] : tables) read_table(name, tree);
+  for (const auto& [name, record] : tables) read_table(name, record);
 }
 
-void SalvageTrees::read_table(const std::string& name, const TreeRoot& root) {
-  sink_.table(name);
-  Tree& tree = trees_.emplace_back(Tree{.name = name, .root = root});
+void SalvageTrees::read_table(const std::string& name, const TableRecord& record) {
+  const bool is_multimap = format::is_multimap(record);
+  sink_.table(name, is_multimap);
+  const TreeRoot& root = record.tree;
+  Tree& tree = trees_.emplace_back(
+      Tree{.name = name, .root = root, .kind = is_multimap ? Kind::multimap : Kind::table});
   if (root.root) read(tree, root.root, root.height - 1u, KeyRange{});
 }
 
@@ -92,13 +96,50 @@ void SalvageTrees::read_leaf(Tree& tree, const LeafView& leaf) {
   tree.seen += leaf.count();
   for (std::uint32_t i = 0; i < leaf.count(); ++i) {
     const LeafEntry entry = leaf.entry(i);
-    if (tree.is_catalogue) {
-      read_record(entry);
-    } else if (entry.in_extent) {
-      read_value(tree, entry);
-    } else {
-      sink_.entry(tree.name, entry.key, entry.value);
+    switch (tree.kind) {
+      case Kind::catalogue:
+        read_record(entry);
+        break;
+      case Kind::table:
+        read_entry(tree, entry);
+        break;
+      case Kind::multimap:
+        read_values(tree, leaf, entry);
+        break;
+      case Kind::values:
+        sink_.pair(tree.name, tree.key, entry.key);
     }
+  }
+}
+
+void SalvageTrees::read_entry(Tree& tree, const LeafEntry& entry) {
+  if (entry.in_extent) return read_value(tree, entry);
+  if (!entry.in_tree) return sink_.entry(tree.name, entry.key, entry.value);
+  const KeyRange key = btree::only(entry.key);
+  lose(0, "a tree of values in a table that is no multimap",
+       AffectedKeys{tree.name, key.low, key.high});
+}
+
+// The values of one key of a multimap.
+void SalvageTrees::read_values(Tree& tree, const LeafView& leaf, const LeafEntry& entry) {
+  const std::string key(entry.key);
+  try {
+    const btree::Values values = btree::Values::of(leaf.page(), entry);
+    if (values.set) {
+      values.set->judge();
+      for (std::uint32_t i = 0; i < values.set->count(); ++i) {
+        sink_.pair(tree.name, key, values.set->value(i));
+      }
+      return;
+    }
+    Tree& below = trees_.emplace_back(
+        Tree{.name = tree.name, .root = values.tree, .kind = Kind::values, .key = key});
+    read(below, values.tree.root, values.tree.height - 1u, KeyRange{});
+    if (below.losses.empty()) trees_.pop_back();
+  } catch (const format::Damage& damage) {
+    const KeyRange range = btree::only(key);
+    lose(format::header_of(leaf.page()).page, damage.what(),
+         AffectedKeys{tree.name, range.low, range.high});
   }
 }
 
@@ -120,7 +161,7 @@ void SalvageTrees::read_value(Tree& tree, const LeafEntry& entry) {
 void SalvageTrees::read_record(const LeafEntry& entry) {
   const std::string name(entry.key);
   if (const auto record = record_in(entry)) {
-    found_[name] = record->tree;
+    found_[name] = *record;
     names_[record->table_id] = name;
   } else {
     lose(0, "table " + name + ": its record in the catalogue contradicts itself");
@@ -171,8 +212,7 @@ void SalvageTrees::adopt_by_pointers(Tree& tree) {
 // point to it.
 void SalvageTrees::adopt_leaves() {
   if (!source_.has_marks() || !trees_.front().losses.empty()) {
-    const std::size_t count = trees_.size();
-    for (std::size_t i = 1; i < count; ++i) adopt_by_pointers(trees_[i]);
+    for (std::size_t i = 1; i < trees_.size(); ++i) adopt_by_pointers(trees_[i]);
     return;
   }
   for (std::uint32_t page = 0; page < view_.page_count; ++page) {
@@ -247,6 +287,12 @@ std::vector<PagePtr> SalvageTrees::rest_of_roots() const {
     if (!source_.fault_of(pointer, header.level, KeyRange{}).empty()) continue;
     whole.push_back(pointer);
     for (const PagePtr child : children_of(pointer, header.level)) children.insert(child.page);
+    if (header.level > 0) continue;
+    const LeafView leaf(view_.at(PageId{page}), view_.page_bytes);
+    for (std::uint32_t i = 0; i < leaf.count(); ++i) {
+      const auto values = format::decode_sub_tree(leaf.entry(i).value);
+      if (leaf.entry(i).in_tree && values) children.insert(values->root.page);
+    }
   }
   std::erase_if(whole, [&](PagePtr pointer) { return children.contains(pointer.page); });
   std::stable_sort(whole.begin(), whole.end(),
@@ -289,9 +335,9 @@ void SalvageTrees::read_rest() {
     read_catalogue(found);
     roots = rest_of_roots();
     if (roots.size() == 1) {
-      TreeRoot only;
-      only.root = roots.front();
-      only.height = static_cast<std::uint8_t>(level_of(only.root) + 1);
+      TableRecord only;
+      only.tree.root = roots.front();
+      only.tree.height = static_cast<std::uint8_t>(level_of(only.tree.root) + 1);
       read_table("", only);
       return;
     }
@@ -301,14 +347,41 @@ void SalvageTrees::read_rest() {
   }
 }
 
+// What the leaf furthest to the left says: a value in every set, or a tree of values, is what
+// values of other tables never look like.
+bool SalvageTrees::is_multimap(PagePtr pointer) const {
+  for (std::uint32_t level = level_of(pointer); level > 0; --level) {
+    const std::vector<PagePtr> children = children_of(pointer, level);
+    if (children.empty() || !source_.fault_of(children.front(), level - 1, KeyRange{}).empty()) {
+      return false;
+    }
+    pointer = children.front();
+  }
+  const LeafView leaf(view_.at(PageId{pointer.page}), view_.page_bytes);
+  bool has_value = false;
+  try {
+    for (std::uint32_t i = 0; i < leaf.count(); ++i) {
+      const btree::Values values = btree::Values::of(leaf.page(), leaf.entry(i));
+      if (!values.set) return true;
+      values.set->judge();
+      has_value |= !values.set->value(values.set->count() - 1).empty();
+    }
+  } catch (const format::Damage&) {
+    return false;
+  }
+  return has_value;
+}
+
 void SalvageTrees::read_nameless(PagePtr root, const std::string& reason) {
   std::string name = "salvaged-" + std::to_string(root.page);
   while (found_.contains(name)) name += "-";
   const std::string probably = probable_name(root);
   lose(root.page, reason + (probably.empty() ? "" : ", probably table " + probably) +
                       ": its name or place is lost, so its entries are in table " + name);
-  sink_.table(name);
-  Tree& tree = trees_.emplace_back(Tree{.name = name, .root = {}});
+  const bool of_pairs = is_multimap(root);
+  sink_.table(name, of_pairs);
+  Tree& tree = trees_.emplace_back(
+      Tree{.name = name, .root = {}, .kind = of_pairs ? Kind::multimap : Kind::table});
   read(tree, root, level_of(root), KeyRange{});
 }
 
@@ -341,16 +414,17 @@ void SalvageTrees::report_losses() {
   for (const Tree& tree : trees_) {
     if (tree.losses.empty()) continue;
     if (tree.root.entry_count != 0 && tree.seen == tree.root.entry_count) continue;
-    const std::string place = tree.is_catalogue   ? "catalogue"
+    const bool is_catalogue = tree.kind == Kind::catalogue;
+    const std::string place = is_catalogue        ? "catalogue"
                               : tree.name.empty() ? "default table"
                                                   : "table " + tree.name;
     for (const Loss& loss : tree.losses) {
-      const std::string reason =
-          place + ": " + loss.reason + " (" + btree::describe(loss.keys) + ")";
-      if (tree.is_catalogue) {
+      const KeyRange keys = tree.kind == Kind::values ? btree::only(tree.key) : loss.keys;
+      const std::string reason = place + ": " + loss.reason + " (" + btree::describe(keys) + ")";
+      if (is_catalogue) {
         lose(loss.pointer.page, reason);
       } else {
-        lose(loss.pointer.page, reason, AffectedKeys{tree.name, loss.keys.low, loss.keys.high});
+        lose(loss.pointer.page, reason, AffectedKeys{tree.name, keys.low, keys.high});
       }
     }
     const std::uint64_t missing =

@@ -24,7 +24,8 @@ namespace quire::db {
 class SalvageSink {
  public:
   virtual ~SalvageSink() = default;
-  virtual void table(const std::string& name) = 0;
+  virtual void table(const std::string& name, bool is_multimap) = 0;
+  virtual void pair(const std::string& table, std::string_view key, std::string_view value) = 0;
   virtual void entry(const std::string& table, std::string_view key, std::string_view value) = 0;
 };
 
@@ -46,21 +47,25 @@ class SalvageTrees {
     btree::KeyRange keys;
     std::string reason;
   };
+  enum class Kind { catalogue, table, multimap, values };
   struct Tree {
     std::string name;
     format::TreeRoot root;
-    bool is_catalogue = false;
+    Kind kind = Kind::table;
+    std::string key = {};    // of a multimap, whose values these are
     std::uint64_t seen = 0;  // entries in whole leaves
     std::vector<Loss> losses = {};
   };
 
   void read_catalogue(const format::TreeRoot& root);
-  void read_table(const std::string& name, const format::TreeRoot& root);
+  void read_table(const std::string& name, const format::TableRecord& record);
   void read(Tree& tree, format::PagePtr pointer, std::uint32_t level, const btree::KeyRange& keys);
   void read_branch(Tree& tree, format::PagePtr pointer, std::uint32_t level,
                    const btree::KeyRange& keys);
   void read_leaf(Tree& tree, const format::LeafView& leaf);
+  void read_entry(Tree& tree, const format::LeafEntry& entry);
   void read_value(Tree& tree, const format::LeafEntry& entry);
+  void read_values(Tree& tree, const format::LeafView& leaf, const format::LeafEntry& entry);
   void read_record(const format::LeafEntry& entry);
 
   void adopt_leaves();
@@ -73,6 +78,7 @@ class SalvageTrees {
   void read_rest();
   std::vector<format::PagePtr> rest_of_roots() const;
   bool is_catalogue(format::PagePtr root, std::uint32_t level, std::set<std::uint32_t>& seen) const;
+  bool is_multimap(format::PagePtr root) const;
   void read_nameless(format::PagePtr root, const std::string& reason);
   std::string probable_name(format::PagePtr root) const;
 
@@ -88,7 +94,7 @@ class SalvageTrees {
   SalvageReport& report_;
   std::vector<bool> reached_;
   std::deque<Tree> trees_;  // the catalogue first; never moved
-  std::map<std::string, format::TreeRoot> found_;
+  std::map<std::string, format::TableRecord> found_;
   std::map<std::uint32_t, std::string> names_;
 };
 

@@ -51,16 +51,23 @@ class Measuring final : public btree::Visitor {
   TreeStatistics statistics_;
 };
 
-}  // namespace
-
-TreeStatistics stat_tree(const Snapshot& snapshot, Bytes table) {
-  const TableView view = snapshot.table(table);
-  const detail::ViewState& state = detail::TableAccess::state(view);
+TreeStatistics measure(const detail::ViewState& state) {
   return detail::readable(state.file, [&] {
     Measuring measuring(state.view, state.tree.root ? state.tree.height : 0u);
     btree::walk(state.view, state.tree, measuring);
     return measuring.take();
   });
+}
+
+}  // namespace
+
+TreeStatistics stat_tree(const Snapshot& snapshot, Bytes table) {
+  if (snapshot.is_multimap(table)) {
+    const MultimapView view = snapshot.multimap(table);
+    return measure(detail::MultimapAccess::state(view));
+  }
+  const TableView view = snapshot.table(table);
+  return measure(detail::TableAccess::state(view));
 }
 
 }  // namespace quire

@@ -69,11 +69,12 @@ void StateChecker::check_trees() {
 
 // `table` is the name of the table that the tree is; nothing for the catalogue.
 void StateChecker::check_tree(const std::string& place, const format::TreeRoot& tree,
-                              std::optional<std::string> table) {
+                              std::optional<std::string> table,
+                              std::optional<std::uint64_t> pair_count) {
   place_ = place;
   table_ = std::move(table);
-  btree::check_tree(view_, tree, sealed_, txn_, *this);
-  report_.entry_count += tree.entry_count;
+  btree::check_tree(view_, tree, sealed_, txn_, *this, pair_count);
+  report_.entry_count += pair_count.value_or(tree.entry_count);
   place_.clear();
   table_.reset();
 }
@@ -87,7 +88,8 @@ void StateChecker::check_tables() {
         fault(state_.catalogue.root.page,
               "table " + std::string(reader.name()) + " has an impossible id");
       }
-      check_tree("table " + std::string(reader.name()), record.tree, std::string(reader.name()));
+      check_tree("table " + std::string(reader.name()), record.tree, std::string(reader.name()),
+                 format::is_multimap(record) ? std::optional(record.pair_count) : std::nullopt);
     }
   } catch (const std::exception& error) {
     fault(state_.catalogue.root.page, error.what());

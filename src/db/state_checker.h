@@ -55,7 +55,7 @@ class StateChecker : public btree::CheckSink {
   virtual bool is_marked(std::uint64_t page) const;
 
   void check_tree(const std::string& place, const format::TreeRoot& tree,
-                  std::optional<std::string> table);
+                  std::optional<std::string> table, std::optional<std::uint64_t> pair_count = {});
   void check_tables();
 
   TxnId txn_;

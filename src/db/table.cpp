@@ -30,6 +30,8 @@ Source source_of(const ViewState& state) {
   if (state.transaction == nullptr) return {state.view, state.tree};
   state.transaction->require_usable();
   state.transaction->settle();
+  if (state.open->is_multimap) [[unlikely]]
+    txn::require_kind(*state.file, state.open->name, true, false);
   return {state.transaction->view(), state.open->tree};
 }
 
@@ -54,14 +56,17 @@ Cursor placed(const ViewState& state, Seek seek) {
   });
 }
 
-// The first key behind all that begin with `prefix`; false when there is none.
-bool next_prefix(Bytes prefix, std::string& next) {
+}  // namespace
+
+bool detail::next_prefix(Bytes prefix, std::string& next) {
   next.assign(prefix);
   while (!next.empty() && next.back() == '\xff') next.pop_back();
   if (next.empty()) return false;
   next.back() = static_cast<char>(static_cast<unsigned char>(next.back()) + 1);
   return true;
 }
+
+namespace {
 
 // The cursor, which must be a valid one of this table, and may stand at its end.
 const btree::Cursor& of_table(const ViewState& state, const Cursor& cursor) {
@@ -180,7 +185,7 @@ Range TableView::range(Bytes first, Bytes limit) const {
 
 Range TableView::prefix(Bytes prefix) const {
   std::string next;
-  return {lower_bound(prefix), next_prefix(prefix, next) ? lower_bound(next) : end()};
+  return {lower_bound(prefix), detail::next_prefix(prefix, next) ? lower_bound(next) : end()};
 }
 
 std::uint64_t TableView::estimate(Bytes first, std::optional<Bytes> limit) const {
@@ -244,7 +249,7 @@ std::uint64_t Table::erase_prefix(Bytes prefix) {
   const ViewState& state = TableAccess::state(*this);
   return detail::readable(state.file, [&] {
     std::string next;
-    const bool has_limit = next_prefix(prefix, next);
+    const bool has_limit = detail::next_prefix(prefix, next);
     return state.transaction->erase_range(*state.open, prefix,
                                           has_limit ? std::optional<Bytes>(next) : std::nullopt);
   });
@@ -277,7 +282,10 @@ Cursor Table::put_at(const Cursor& at, Bytes value) {
 
 void Table::clear() {
   const ViewState& state = TableAccess::state(*this);
-  detail::readable(state.file, [&] { state.transaction->clear(*state.open); });
+  detail::readable(state.file, [&] {
+    source_of(state);
+    state.transaction->clear(*state.open);
+  });
 }
 
 std::size_t key_bytes_max(std::uint32_t page_size_bytes) noexcept {

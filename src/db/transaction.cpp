@@ -28,6 +28,20 @@ auto& require(const Pointer& state) {
   return *state;
 }
 
+void refuse_default_table(const txn::File& file, Bytes name) {
+  if (name.empty()) {
+    throw Error(Errc::misuse, file.name() + ": the default table is no multimap; name another");
+  }
+}
+
+txn::OpenTable& opened(txn::Transaction& transaction, Bytes name, bool wants_multimap) {
+  txn::OpenTable& open = transaction.table(name);
+  if (open.exists) {
+    txn::require_kind(transaction.store(), name, open.is_multimap, wants_multimap);
+  }
+  return open;
+}
+
 }  // namespace
 
 detail::TransactionState::TransactionState(std::shared_ptr<txn::Store> kept, txn::WriterHold hold,
@@ -79,10 +93,35 @@ TableView Snapshot::table(Bytes name) const& {
       view.tree = snapshot.state().default_table;
     } else if (const auto record =
                    txn::find_table(snapshot.view(), snapshot.state().catalogue, name)) {
+      txn::require_kind(snapshot.file(), name, format::is_multimap(*record), false);
       view.tree = record->tree;
     }
   });
   return detail::TableAccess::make_view(view);
+}
+
+MultimapView Snapshot::multimap(Bytes name) const& {
+  const txn::Snapshot& snapshot = require(state_).snapshot;
+  db::require_own_process(snapshot.file());
+  detail::MultimapState view{{.file = &snapshot.file(), .view = snapshot.view(), .tree = {}}, 0};
+  detail::readable(view.file, [&] {
+    refuse_default_table(snapshot.file(), name);
+    const auto record = txn::find_table(snapshot.view(), snapshot.state().catalogue, name);
+    if (!record) return;
+    txn::require_kind(snapshot.file(), name, format::is_multimap(*record), true);
+    view.tree = record->tree;
+    view.pair_count = record->pair_count;
+  });
+  return detail::MultimapAccess::make_view(view);
+}
+
+bool Snapshot::is_multimap(Bytes name) const {
+  const txn::Snapshot& snapshot = require(state_).snapshot;
+  db::require_own_process(snapshot.file());
+  return detail::readable(&snapshot.file(), [&] {
+    const auto record = txn::find_table(snapshot.view(), snapshot.state().catalogue, name);
+    return record && format::is_multimap(*record);
+  });
 }
 
 std::vector<std::string> Snapshot::tables() const {
@@ -114,8 +153,27 @@ Table Transaction::table(Bytes name) & {
                                             .view = {},
                                             .tree = {},
                                             .transaction = &transaction,
-                                            .open = &transaction.table(name)});
+                                            .open = &opened(transaction, name, false)});
   });
+}
+
+Multimap Transaction::multimap(Bytes name) & {
+  txn::Transaction& transaction = require(state_).transaction;
+  const txn::Store* store = state_->store.get();
+  return detail::readable(store, [&] {
+    refuse_default_table(*store, name);
+    return detail::MultimapAccess::make({{.file = store,
+                                          .view = {},
+                                          .tree = {},
+                                          .transaction = &transaction,
+                                          .open = &opened(transaction, name, true)},
+                                         0});
+  });
+}
+
+bool Transaction::is_multimap(Bytes name) const {
+  txn::Transaction& transaction = require(state_).transaction;
+  return detail::readable(state_->store.get(), [&] { return transaction.table(name).is_multimap; });
 }
 
 bool Transaction::drop(Bytes name) {

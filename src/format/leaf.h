@@ -8,8 +8,9 @@
 //        free
 //   heap_begin .. end      records: u16 key bytes, u16 value word, key, value
 //
-// Bit 15 of the value word: the value is an ExtentRef. The other bits: bytes that the value takes
-// in the record.
+// Bit 15 of the value word: the value stands in pages of its own, and the record holds a reference
+// to it; which kind of reference, its length says: an ExtentRef, or in multimaps the tree of a
+// key's values (value_set.h). The other bits: bytes that the value takes in the record.
 //
 // Threads: as for any memory. Nothing here trusts the bytes of a page: what contradicts itself
 // throws Damage before it is used, and no function touches memory outside the page.
@@ -25,12 +26,13 @@
 #include "format/arrays.h"
 #include "format/damage.h"
 #include "format/page.h"
+#include "format/value_set.h"
 
 namespace quire::format {
 
 inline constexpr std::uint32_t kLeafSlotBytes = 6;    // head and offset
 inline constexpr std::uint32_t kLeafRecordBytes = 4;  // before key and value
-inline constexpr std::uint32_t kValueInExtent = 0x8000;
+inline constexpr std::uint32_t kValueInPages = 0x8000;
 
 // Where the offset of entry `index` stands in a leaf with `count` entries.
 inline constexpr std::uint32_t leaf_offset_at(std::uint32_t count, std::uint32_t index) noexcept {
@@ -40,8 +42,9 @@ inline constexpr std::uint32_t leaf_offset_at(std::uint32_t count, std::uint32_t
 // One entry. When read from a page, both views point into it.
 struct LeafEntry {
   std::string_view key;
-  std::string_view value;  // the value, or the bytes of its ExtentRef
-  bool in_extent = false;
+  std::string_view value;  // the value, or the bytes of the reference to it
+  bool in_extent = false;  // the reference is an ExtentRef
+  bool in_tree = false;    // it is one to a tree of values
 
   std::uint32_t record_bytes() const noexcept {
     return kLeafRecordBytes + static_cast<std::uint32_t>(key.size() + value.size());
@@ -62,8 +65,9 @@ inline std::string_view extent_bytes(const ExtentRef& extent) noexcept {
 
 // Puts the bytes of an entry's record to `at`.
 inline void store_leaf_record(std::byte* at, const LeafEntry& entry) noexcept {
+  const bool in_pages = entry.in_extent || entry.in_tree;
   const auto value_word =
-      static_cast<std::uint32_t>(entry.value.size()) | (entry.in_extent ? kValueInExtent : 0);
+      static_cast<std::uint32_t>(entry.value.size()) | (in_pages ? kValueInPages : 0);
   store_le(at, static_cast<std::uint16_t>(entry.key.size()));
   store_le(at + 2, static_cast<std::uint16_t>(value_word));
   copy_bytes(at + kLeafRecordBytes, entry.key);
@@ -215,19 +219,20 @@ inline LeafEntry LeafView::entry(std::uint32_t index) const {
   }
   const std::uint32_t key_bytes = load_le<std::uint16_t>(page_ + offset);
   const std::uint32_t value_word = load_le<std::uint16_t>(page_ + offset + 2);
-  const std::uint32_t value_bytes = value_word & ~kValueInExtent;
-  const bool in_extent = (value_word & kValueInExtent) != 0;
+  const std::uint32_t value_bytes = value_word & ~kValueInPages;
+  const bool in_extent = value_word == (kValueInPages | sizeof(ExtentRef));
+  const bool in_tree = value_word == (kValueInPages | kSubTreeBytes);
   if (offset + kLeafRecordBytes + key_bytes + value_bytes > page_bytes_) [[unlikely]] {
     damaged(page_, "leaf's record exceeds the page");
   }
   if (key_bytes < prefix_bytes_) [[unlikely]] {
     damaged(page_, "leaf's key is shorter than the prefix");
   }
-  if (in_extent && value_bytes != sizeof(ExtentRef)) [[unlikely]] {
-    damaged(page_, "extent reference of a wrong size");
+  if (value_word >= kValueInPages && !in_extent && !in_tree) [[unlikely]] {
+    damaged(page_, "reference to a value of a wrong size");
   }
   const std::byte* key = page_ + offset + kLeafRecordBytes;
-  return {view_of(key, key_bytes), view_of(key + key_bytes, value_bytes), in_extent};
+  return {view_of(key, key_bytes), view_of(key + key_bytes, value_bytes), in_extent, in_tree};
 }
 
 // The first head that is not less.

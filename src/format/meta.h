@@ -18,7 +18,8 @@ inline constexpr std::uint32_t kFormatVersion = 1;
 // A file with an unknown compat bit may be used, with an unknown ro-compat bit only read, with an
 // unknown incompat bit not at all.
 inline constexpr std::uint64_t kRoCompatKnown = 0;
-inline constexpr std::uint64_t kIncompatKnown = 0;
+inline constexpr std::uint64_t kIncompatMultimaps = 1;  // some table is or was a multimap
+inline constexpr std::uint64_t kIncompatKnown = kIncompatMultimaps;
 
 inline constexpr std::size_t kMetaBytes = 264;
 
@@ -103,14 +104,21 @@ MetaChoice choose(const Meta& first, const Meta& second) noexcept;
 // A catalogue entry's value: the table behind a name.
 struct TableRecord {
   TreeRoot tree;
-  std::uint32_t table_id = 0;  // as log records name it
-  std::uint32_t flags = 0;     // reserved: kinds of tables; unknown bits make the table unreadable
-  std::uint64_t reserved = 0;
+  std::uint32_t table_id = 0;    // as log records name it
+  std::uint32_t flags = 0;       // kind of table; unknown bits make the table unreadable
+  std::uint64_t pair_count = 0;  // of a multimap; tree.entry_count are its keys
 };
 static_assert(sizeof(TableRecord) == 64);
 static_assert(offsetof(TableRecord, table_id) == 48);
 static_assert(offsetof(TableRecord, flags) == 52);
 
-inline constexpr std::uint32_t kTableFlagsKnown = 0;
+static_assert(offsetof(TableRecord, pair_count) == 56);
+
+inline constexpr std::uint32_t kTableIsMultimap = 1;
+inline constexpr std::uint32_t kTableFlagsKnown = kTableIsMultimap;
+
+inline bool is_multimap(const TableRecord& record) noexcept {
+  return (record.flags & kTableIsMultimap) != 0;
+}
 
 }  // namespace quire::format

@@ -65,7 +65,7 @@ enum class QuickFind : std::uint8_t { found, absent, unknown };  // unknown: ask
   const std::uint32_t key_bytes = load_le<std::uint16_t>(page + offset);
   const std::uint32_t value_bytes = load_le<std::uint16_t>(page + offset + 2);
   const std::uint32_t value_offset = offset + kLeafRecordBytes + key_bytes;
-  if (value_offset + value_bytes > page_bytes || value_bytes >= kValueInExtent ||
+  if (value_offset + value_bytes > page_bytes || value_bytes >= kValueInPages ||
       !key.is_quickly_equal(page + offset + kLeafRecordBytes, key_bytes)) [[unlikely]] {
     return QuickFind::unknown;
   }

@@ -5,6 +5,13 @@
 #include "format/checksum.h"
 
 namespace quire::format {
+namespace {
+
+bool is_known(OperationKind kind) noexcept {
+  return kind >= OperationKind::put && kind <= OperationKind::erase_pair;
+}
+
+}  // namespace
 
 std::uint64_t record_checksum(const std::byte* record, std::size_t payload_bytes,
                               std::uint64_t seed) noexcept {
@@ -46,7 +53,7 @@ bool OperationReader::next(Operation& operation) noexcept {
   std::memcpy(&header, rest_.data(), sizeof header);
   const std::size_t content_bytes = std::size_t{header.key_bytes} + header.value_bytes;
   if (rest_.size() - sizeof header < content_bytes) return false;
-  if (header.kind < OperationKind::put || header.kind > OperationKind::erase_range) return false;
+  if (!is_known(header.kind)) return false;
   const bool has_extent = header.kind == OperationKind::put_extent;
   if (has_extent && header.value_bytes != sizeof(ExtentRef)) return false;
 

@@ -53,13 +53,16 @@ std::uint64_t record_checksum(const std::byte* record, std::size_t payload_bytes
 
 // Values are on disk.
 enum class OperationKind : std::uint8_t {
-  put = 1,          // key, value
-  put_extent = 2,   // key, ExtentRef
-  erase = 3,        // key
-  clear = 4,        // all entries of the table
-  create = 5,       // key = name, table id = the new table's
-  drop = 6,         // key = name
-  erase_range = 7,  // entries with key <= theirs < value; an empty value means no limit
+  put = 1,              // key, value
+  put_extent = 2,       // key, ExtentRef
+  erase = 3,            // key
+  clear = 4,            // all entries of the table
+  create = 5,           // key = name, table id = the new table's
+  drop = 6,             // key = name
+  erase_range = 7,      // entries with key <= theirs < value; an empty value means no limit
+  create_multimap = 8,  // as create
+  insert_pair = 9,      // key, value: of a multimap, as are those below
+  erase_pair = 10,      // key, value
 };
 
 struct OperationHeader {
@@ -78,7 +81,7 @@ struct Operation {
   OperationKind kind = OperationKind::put;
   std::uint32_t table_id = 0;
   std::string_view key = {};
-  std::string_view value = {};  // of put and erase_range
+  std::string_view value = {};  // of put, erase_range, insert_pair, erase_pair
   ExtentRef extent = {};        // of put_extent
 };
 

@@ -16,7 +16,8 @@ format::TableRecord decode(const pages::PageView& view, const format::TreeRoot& 
   std::memcpy(&record, value.data(), sizeof record);
   const bool is_empty = !record.tree.root;
   if ((record.flags & ~format::kTableFlagsKnown) != 0 ||
-      record.tree.height > format::kTreeHeightMax || is_empty != (record.tree.height == 0)) {
+      record.tree.height > format::kTreeHeightMax || is_empty != (record.tree.height == 0) ||
+      record.pair_count < (format::is_multimap(record) ? record.tree.entry_count : 0)) {
     view.corrupt(catalogue.root.page, "a table's record in the catalogue contradicts itself");
   }
   return record;

@@ -143,8 +143,8 @@ class Checkpoint {
     if (store_.control().flush_intent.load() != 0 || store_.control().overtaken.load() != 0) {
       redirty_unflushed(store_, plan_.state.log_end);
     }
-    const std::vector<PageRun> runs =
-        seal(store_, plan_.state, store_.checkpointed(), slice_pages());
+    const Sealed sealed = seal(store_, plan_.state, store_.checkpointed(), slice_pages());
+    if (sealed.has_multimaps) meta_.incompat |= format::kIncompatMultimaps;
     seal_map();
     crash_point("checkpoint: sealed");
     if (plan_.packing.ends_file && sabotaged("file_cut_before_its_metas")) {
@@ -154,7 +154,7 @@ class Checkpoint {
       if (is_redirtied || plan_.is_exclusive || plan_.clean) {
         require_flushed(store_.data().flush_all());
       } else {
-        flush_in_slices(runs);
+        flush_in_slices(sealed.runs);
       }
     }
     crash_point("checkpoint: flushed");

@@ -8,6 +8,7 @@
 // A transaction too large for a record is committed by a checkpoint instead.
 #include <quire/error.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "base/assert.h"
@@ -33,6 +34,7 @@ void Transaction::commit(Durability durability) {
     settle();
     discard_open_values();
     keep_all_savepoints();
+    if (names_new_feature()) log_is_dropped_ = true;
     write_catalogue();
     store_.allocator().retire_spare();
     base_ = store_.visible_state();  // a checkpoint in the middle may have moved the log
@@ -90,13 +92,25 @@ void Transaction::write_catalogue() {
     if (!table.is_changed) continue;
     room_for_one(state_.catalogue);
     if (table.exists) {
-      const format::TableRecord record{.tree = table.tree, .table_id = table.table_id};
+      const format::TableRecord record{.tree = table.tree,
+                                       .table_id = table.table_id,
+                                       .flags = table.is_multimap ? format::kTableIsMultimap : 0,
+                                       .pair_count = table.pair_count};
       const std::string_view bytes(reinterpret_cast<const char*>(&record), sizeof record);
       btree::put(space_, state_.catalogue, name, {bytes, nullptr}, btree::PutMode::upsert);
     } else if (table.existed) {
       btree::erase(space_, state_.catalogue, name);
     }
   }
+}
+
+// A version that does not know multimaps must find the bit in the metas before it finds one in the
+// log: the commit that makes the file's first one is a checkpoint. The bit stays.
+bool Transaction::names_new_feature() const {
+  const bool is_any = std::any_of(tables_.begin(), tables_.end(), [](const auto& named) {
+    return named.second.is_multimap && named.second.is_changed;
+  });
+  return is_any && (store_.read_metas().meta.incompat & format::kIncompatMultimaps) == 0;
 }
 
 bool Transaction::fits_log() const {

@@ -19,6 +19,7 @@ std::uint64_t Transaction::erase_range(OpenTable& table, std::string_view first,
                                        std::optional<std::string_view> limit) {
   require_usable();
   settle();
+  require_kind(table, false);
   btree::Cursor cursor(view(), table.tree);
   cursor.seek_lower_bound(first);
   if (cursor.at_end() || (limit && cursor.key() >= *limit)) return 0;

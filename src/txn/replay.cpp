@@ -52,23 +52,52 @@ void Transaction::replay(const format::Operation& operation, Lsn position) {
        !format::is_inline(operation.key.size(), operation.value.size(), page_bytes))) {
     refuse(store_, position, "an entry that no page can hold");
   }
-  switch (operation.kind) {
-    case OperationKind::create:
-      return replay_create(operation, position);
-    case OperationKind::drop:
-      return replay_drop(operation, position);
-    case OperationKind::clear:
-      return clear(table_by_id(operation.table_id, position));
-    case OperationKind::erase:
-      erase(table_by_id(operation.table_id, position), operation.key);
-      return;
-    case OperationKind::put:
-    case OperationKind::put_extent:
-    case OperationKind::erase_range:
-      break;
+  if (operation.kind == OperationKind::create || operation.kind == OperationKind::create_multimap) {
+    return replay_create(operation, position);
   }
+  if (operation.kind == OperationKind::drop) return replay_drop(operation, position);
+  OpenTable& target = table_of(operation, position);
+  switch (operation.kind) {
+    case OperationKind::clear:
+      return clear(target);
+    case OperationKind::erase:
+      if (target.is_multimap) {
+        erase_values(target, operation.key);
+      } else {
+        erase(target, operation.key);
+      }
+      return;
+    case OperationKind::insert_pair:
+      insert_pair(target, operation.key, operation.value);
+      return;
+    case OperationKind::erase_pair:
+      erase_pair(target, operation.key, operation.value);
+      return;
+    default:
+      replay_put(target, operation);
+  }
+}
+
+// A table that can take the operation.
+OpenTable& Transaction::table_of(const format::Operation& operation, Lsn position) {
+  using format::OperationKind;
   OpenTable& target = table_by_id(operation.table_id, position);
-  const bool has_extent = operation.kind == OperationKind::put_extent;
+  const bool is_of_entry = operation.kind == OperationKind::put ||
+                           operation.kind == OperationKind::put_extent ||
+                           operation.kind == OperationKind::erase_range;
+  const bool is_of_pair =
+      operation.kind == OperationKind::insert_pair || operation.kind == OperationKind::erase_pair;
+  if (target.is_multimap ? is_of_entry : is_of_pair) {
+    refuse(store_, position, "an operation on a table of another kind");
+  }
+  if (is_of_pair && operation.value.size() > format::key_bytes_max(store_.facts().page_bytes)) {
+    refuse(store_, position, "a pair that no page can hold");
+  }
+  return target;
+}
+
+void Transaction::replay_put(OpenTable& target, const format::Operation& operation) {
+  const bool has_extent = operation.kind == format::OperationKind::put_extent;
   const bool found = locate(target, operation.key);
   room_for_one(target.tree);
   btree::put_at(space_, target.tree, target.finger, operation.key,
@@ -83,7 +112,7 @@ void Transaction::replay_erase_range(const format::Operation& operation, Lsn pos
       (has_limit && operation.value <= operation.key)) {
     refuse(store_, position, "a range that cannot be is erased");
   }
-  erase_range(table_by_id(operation.table_id, position), operation.key,
+  erase_range(table_of(operation, position), operation.key,
               has_limit ? std::optional(operation.value) : std::nullopt);
 }
 
@@ -96,7 +125,7 @@ void Transaction::replay_create(const format::Operation& operation, Lsn position
     refuse(store_, position, "a table that exists is created");
   }
   names_by_id_[operation.table_id] = operation.key;
-  create(created, operation.table_id);
+  create(created, operation.table_id, operation.kind == format::OperationKind::create_multimap);
   state_.next_table_id =
       std::max<std::uint64_t>(state_.next_table_id, operation.table_id + std::uint64_t{1});
 }

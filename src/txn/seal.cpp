@@ -81,16 +81,19 @@ std::vector<PageRun> in_order(std::vector<PageRun> runs, std::uint32_t run_pages
 
 }  // namespace
 
-std::vector<PageRun> seal(Store& store, const State& state, TxnId sealed,
-                          std::uint32_t run_pages_max) {
+Sealed seal(Store& store, const State& state, TxnId sealed, std::uint32_t run_pages_max) {
   const pages::PageView view = store.view(state.page_count);
   Sealer sealer(store, sealed);
   btree::walk(view, state.catalogue, sealer);
   btree::walk(view, state.default_table, sealer);
+  Sealed result;
   for (CatalogueReader table(view, state.catalogue); !table.at_end(); table.next()) {
-    btree::walk(view, table.record().tree, sealer);
+    const format::TableRecord record = table.record();
+    btree::walk(view, record.tree, sealer);
+    result.has_multimaps |= format::is_multimap(record);
   }
-  return in_order(sealer.take_runs(), run_pages_max);
+  result.runs = in_order(sealer.take_runs(), run_pages_max);
+  return result;
 }
 
 }  // namespace quire::txn

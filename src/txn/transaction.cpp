@@ -105,6 +105,8 @@ OpenTable& Transaction::table(std::string_view name) {
   if (const auto record = find_table(view(), base_.catalogue, name)) {
     table.tree = record->tree;
     table.table_id = record->table_id;
+    table.is_multimap = format::is_multimap(*record);
+    table.pair_count = record->pair_count;
     table.existed = table.exists = true;
   }
   return tables_.emplace(table.name, table).first->second;
@@ -157,31 +159,39 @@ void Transaction::require_sizes(std::string_view key, std::uint64_t value_bytes)
   }
 }
 
-void Transaction::require_table_room(const OpenTable& table) const {
+void Transaction::require_table_room(const OpenTable& table, bool wants_multimap) const {
+  require_kind(table, wants_multimap);
   if (!table.exists && table_count_ >= kTableCountMax) {
     throw Error(Errc::too_large,
                 store_.name() + ": more than " + std::to_string(kTableCountMax) + " tables");
   }
 }
 
-void Transaction::create(OpenTable& table, std::uint32_t table_id) {
+void Transaction::create(OpenTable& table, std::uint32_t table_id, bool is_multimap) {
   ++table_count_;
   table.exists = true;
   table.is_changed = true;
   table.tree = {};
   table.finger.forget();
+  table.pair_finger.forget();
   table.table_id = table_id;
+  table.is_multimap = is_multimap;
+  table.pair_count = 0;
 }
 
-void Transaction::create_if_absent(OpenTable& table) {
+void Transaction::create_if_absent(OpenTable& table, bool is_multimap) {
+  using format::OperationKind;
   if (table.exists) return;
-  create(table, static_cast<std::uint32_t>(state_.next_table_id++));
-  log({.kind = format::OperationKind::create, .table_id = table.table_id, .key = table.name});
+  create(table, static_cast<std::uint32_t>(state_.next_table_id++), is_multimap);
+  log({.kind = is_multimap ? OperationKind::create_multimap : OperationKind::create,
+       .table_id = table.table_id,
+       .key = table.name});
 }
 
 bool Transaction::erase(OpenTable& table, std::string_view key) {
   require_usable();
   settle();
+  require_kind(table, false);
   if (!locate(table, key)) return false;
   return change(table, [&] {
     key = out_of_map(key, key_copy_);
@@ -196,6 +206,7 @@ bool Transaction::erase(OpenTable& table, std::string_view key) {
 std::optional<std::string_view> Transaction::find(OpenTable& table, std::string_view key) {
   require_usable();
   settle();
+  require_kind(table, false);
   if (!locate(table, key)) return std::nullopt;
   return btree::value_at(space_, table.finger);
 }
@@ -206,6 +217,8 @@ void Transaction::clear(OpenTable& table) {
   if (!table.exists || !table.tree.root) return;
   change(table, [&] {
     table.finger.forget();
+    table.pair_finger.forget();
+    table.pair_count = 0;
     btree::clear(space_, table.tree);
     log({.kind = format::OperationKind::clear, .table_id = table.table_id});
     table.is_changed = true;
@@ -221,9 +234,11 @@ bool Transaction::drop(std::string_view name) {
   settle();
   change(dropped, [&] {
     dropped.finger.forget();
+    dropped.pair_finger.forget();
     btree::clear(space_, dropped.tree);
     log({.kind = format::OperationKind::drop, .table_id = dropped.table_id, .key = dropped.name});
-    dropped.exists = false;
+    dropped.exists = dropped.is_multimap = false;
+    dropped.pair_count = 0;
     dropped.is_changed = true;
     --table_count_;
   });

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "btree/appender.h"
+#include "btree/multimap.h"
 #include "btree/tree.h"
 #include "btree/waiting_puts.h"
 #include "format/record.h"
@@ -31,15 +32,18 @@ struct TableState {
   std::uint32_t table_id = 0;
   bool exists = false;
   bool is_changed = false;
+  bool is_multimap = false;  // for as long as it exists
+  std::uint64_t pair_count = 0;
   std::uint64_t saved_by = 0;  // the newest savepoint that knows an earlier state of it
 };
 
 // A table inside a transaction; at a fixed address while the transaction lives.
 struct OpenTable : TableState {
-  std::string name;           // empty = the default table
-  bool existed = false;       // before the transaction
-  std::uint64_t changes = 0;  // rises with every change: cursors compare it
-  btree::Finger finger;       // where `tree` was changed last
+  std::string name;               // empty = the default table
+  bool existed = false;           // before the transaction
+  std::uint64_t changes = 0;      // rises with every change: cursors compare it
+  btree::Finger finger;           // where `tree` was changed last
+  btree::PairFinger pair_finger;  // the same of a multimap
   std::uint64_t finger_era = 0;
 };
 
@@ -66,6 +70,9 @@ struct OpenSavepoint {
   std::uint64_t next_value_number = 0;
   std::vector<FinishedValue> finished_values;
 };
+
+// Throws Errc::misuse unless the table of that name, if it exists, is one or is none.
+void require_kind(const File& file, std::string_view name, bool is_multimap, bool wants_multimap);
 
 // What of quire::Options a transaction goes by.
 struct TransactionOptions {
@@ -127,6 +134,11 @@ class Transaction {
   void clear(OpenTable& table);
   bool drop(std::string_view name);
 
+  // As quire::Multimap's functions of these names.
+  bool insert_pair(OpenTable& table, std::string_view key, std::string_view value);
+  bool erase_pair(OpenTable& table, std::string_view key, std::string_view value);
+  std::uint64_t erase_values(OpenTable& table, std::string_view key);
+
   // As quire::Table::reserve: zeros in the file or, of what a leaf will hold, in memory. Becomes an
   // entry when the transaction settles.
   std::span<std::byte> reserve(OpenTable& table, std::string_view key, std::uint64_t size_bytes);
@@ -168,6 +180,7 @@ class Transaction {
   template <typename Change>
   auto change(OpenTable& table, Change&& change);
   bool locate(OpenTable& table, std::string_view key);
+  btree::PairFinger& pair_finger_of(OpenTable& table);
   void save_before_change(OpenTable& table);
   void require_running() const;
   void require_open(std::uint64_t savepoint) const;
@@ -194,12 +207,17 @@ class Transaction {
   void put_reserved();
   void put_in_place(ValueInPlace& value);
   void require_sizes(std::string_view key, std::uint64_t value_bytes) const;
-  void require_table_room(const OpenTable& table) const;
-  void create_if_absent(OpenTable& table);
-  void create(OpenTable& table, std::uint32_t table_id);
+  void require_kind(const OpenTable& table, bool wants_multimap) const;
+  void require_table_room(const OpenTable& table, bool wants_multimap = false) const;
+  void require_pair_sizes(std::string_view key, std::string_view value) const;
+  void create_if_absent(OpenTable& table, bool is_multimap = false);
+  void create(OpenTable& table, std::uint32_t table_id, bool is_multimap);
+  bool names_new_feature() const;
   OpenTable& table_by_id(std::uint32_t table_id, Lsn position);
   void replay_erase_range(const format::Operation& operation, Lsn position);
+  OpenTable& table_of(const format::Operation& operation, Lsn position);
   void replay_create(const format::Operation& operation, Lsn position);
+  void replay_put(OpenTable& target, const format::Operation& operation);
   void replay_drop(const format::Operation& operation, Lsn position);
   void log(const format::Operation& operation);
   std::string_view out_of_map(std::string_view argument, std::string& copy) const;

@@ -157,21 +157,23 @@ class TreeStore {
     return true;
   }
 
-  Findings check(const format::TreeRoot& tree) const {
+  // `pair_count`: of a multimap.
+  Findings check(const format::TreeRoot& tree, std::optional<std::uint64_t> pair_count = {}) const {
     Findings findings;
-    btree::check_tree(view_, tree, sealed_, txn_, findings);
+    btree::check_tree(view_, tree, sealed_, txn_, findings, pair_count);
     return findings;
   }
 
-  void expect_sound(const format::TreeRoot& tree) const {
-    const Findings findings = check(tree);
+  void expect_sound(const format::TreeRoot& tree,
+                    std::optional<std::uint64_t> pair_count = {}) const {
+    const Findings findings = check(tree, pair_count);
     for (const std::string& fault : findings.faults) ADD_FAILURE() << fault;
   }
 
   // After a sweep: the pages of the tree are used, all others free.
-  void expect_no_leak(const format::TreeRoot& tree) {
+  void expect_no_leak(const format::TreeRoot& tree, std::optional<std::uint64_t> pair_count = {}) {
     sweep();
-    const Findings findings = check(tree);
+    const Findings findings = check(tree, pair_count);
     for (std::uint32_t page = reserved_pages(); page < view_.page_count; ++page) {
       ASSERT_EQ(allocator_->is_used(PageId{page}), findings.pages.contains(page)) << page;
     }

@@ -28,28 +28,54 @@ void add_table(Hash& hash, std::string_view name, const Table& table) {
   }
 }
 
+void add_pairs(Hash& hash, std::string_view name, const Model::Pairs& pairs) {
+  hash.add(name);
+  for (const auto& [key, values] : pairs) {
+    for (const std::string& value : values) {
+      hash.add(key);
+      hash.add(value);
+    }
+  }
+}
+
+// A snapshot's or transaction's.
+template <typename Source>
+void add_named(Hash& hash, Source& source) {
+  for (const std::string& name : source.tables()) {
+    if (source.is_multimap(name)) {
+      add_table(hash, name, source.multimap(name));
+    } else {
+      add_table(hash, name, source.table(name));
+    }
+  }
+}
+
 }  // namespace
 
 std::uint64_t hash_of(const Model& model) {
   Hash hash;
   add_table(hash, "", model.table(""));
-  for (const std::string& name : model.names()) add_table(hash, name, model.table(name));
+  for (const std::string& name : model.names()) {
+    if (model.is_multimap(name)) {
+      add_pairs(hash, name, model.pairs(name));
+    } else {
+      add_table(hash, name, model.table(name));
+    }
+  }
   return hash.sum();
 }
 
 std::uint64_t hash_of(const Snapshot& snapshot) {
   Hash hash;
   add_table(hash, "", snapshot.table());
-  for (const std::string& name : snapshot.tables()) add_table(hash, name, snapshot.table(name));
+  add_named(hash, snapshot);
   return hash.sum();
 }
 
 std::uint64_t hash_of(Transaction& transaction) {
   Hash hash;
   add_table(hash, "", transaction.table());
-  for (const std::string& name : transaction.tables()) {
-    add_table(hash, name, transaction.table(name));
-  }
+  add_named(hash, transaction);
   return hash.sum();
 }
 

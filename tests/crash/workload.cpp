@@ -15,6 +15,12 @@ constexpr std::size_t kEntryValueBytes = 900;
 constexpr std::uint64_t kWrapPuts = 12;  // four such records fill 2/3 of the log
 constexpr std::uint64_t kFirstEntry = 100;
 constexpr std::uint64_t kDetourEvery = 5;
+// A quarter of a page holds less: the values become a tree, and a set again when most of them go.
+constexpr std::uint64_t kPairKeys = 2;
+constexpr std::uint64_t kPairsAtOnce = 12;
+constexpr std::size_t kPairValueBytes = 60;
+constexpr std::uint64_t kPairsMax = 30;
+constexpr std::uint64_t kPairsKept = 5;
 constexpr std::uint64_t kBulkPuts = 90;  // more than the log holds
 // About as many crash points as a process passes from its start to the end of such a step.
 constexpr std::uint64_t kPointsOfPut = 50;
@@ -24,13 +30,17 @@ constexpr std::uint64_t kNeverKilled = 1'000'000;  // at a number of crash point
 constexpr std::uint64_t kRoundsToSweep = 7;        // of such a step, to take 128 pages
 
 constexpr std::array<const char*, kStepCount> kNames = {
-    "put",  "put_relaxed", "erase",     "large", "large_relaxed",   "table",  "drop",
-    "grow", "checkpoint",  "wrap",      "bulk",  "rollback",        "reader", "reopen",
-    "kill", "disk_error",  "full_disk", "death", "late_publication"};
+    "put",  "put_relaxed", "erase",     "large", "large_relaxed",    "table",  "drop",
+    "grow", "checkpoint",  "wrap",      "bulk",  "rollback",         "reader", "reopen",
+    "kill", "disk_error",  "full_disk", "death", "late_publication", "pairs"};
 
 void carry_out(const Edits& edits, Transaction& transaction) {
   for (const Edit& edit : edits) {
-    if (!edit.key) {
+    if (edit.what == Edit::What::new_pair) {
+      transaction.multimap(edit.table).insert(*edit.key, *edit.value);
+    } else if (edit.what == Edit::What::old_pair) {
+      transaction.multimap(edit.table).erase(*edit.key, *edit.value);
+    } else if (!edit.key) {
       transaction.drop(edit.table);
     } else if (edit.limit) {
       transaction.table(edit.table).erase(*edit.key, *edit.limit);
@@ -44,7 +54,11 @@ void carry_out(const Edits& edits, Transaction& transaction) {
 
 void carry_out(const Edits& edits, Model& model) {
   for (const Edit& edit : edits) {
-    if (!edit.key) {
+    if (edit.what == Edit::What::new_pair) {
+      model.change_pairs(edit.table)[*edit.key].insert(*edit.value);
+    } else if (edit.what == Edit::What::old_pair) {
+      model.change_pairs(edit.table)[*edit.key].erase(*edit.value);
+    } else if (!edit.key) {
       model.drop(edit.table);
     } else if (edit.limit) {
       Model::Table& table = model.change(edit.table);
@@ -148,6 +162,8 @@ void Actor::perform(Step step) {
       return death();
     case Step::late_publication:
       return late_publication();
+    case Step::pairs:
+      return commit(random_.one_in(2) ? Durability::full : Durability::relaxed, change_pairs());
   }
 }
 
@@ -228,6 +244,29 @@ Edits Actor::put_into_named() {
   return {{.table = "named", .key = key, .value = next_value(60)}};
 }
 
+// More values of a key, or fewer where it has many.
+Edits Actor::change_pairs() {
+  const std::string key = "set " + std::to_string(++number_ % kPairKeys);
+  const Model::Pairs& pairs = history_.newest().pairs("pairs");
+  const auto now = pairs.find(key);
+  Edits edits;
+  if (now == pairs.end() || now->second.size() < kPairsMax) {
+    for (std::uint64_t i = 0; i < kPairsAtOnce; ++i) {
+      edits.push_back({.table = "pairs",
+                       .key = key,
+                       .value = next_value(kPairValueBytes),
+                       .what = Edit::What::new_pair});
+    }
+    return edits;
+  }
+  std::uint64_t left = now->second.size();
+  for (const std::string& value : now->second) {
+    if (left-- == kPairsKept) break;
+    edits.push_back({.table = "pairs", .key = key, .value = value, .what = Edit::What::old_pair});
+  }
+  return edits;
+}
+
 // In the order of their keys: where many come behind all others, they are written in runs.
 Edits Actor::many(const std::string& table, std::uint64_t count) {
   Edits edits;
@@ -304,6 +343,7 @@ void Actor::death() {
   if (choice == 2) edits = erase();
   if (choice == 3) edits = many("bulk", kBulkPuts);
   if (choice == 4) edits = put_into_named();
+  if (choice == 5) edits = change_pairs();
   Model next = history_.newest();
   carry_out(edits, next);
   const bool is_change = hash_of(next) != hash_of(history_.newest());

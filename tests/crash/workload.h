@@ -39,19 +39,22 @@ enum class Step : std::uint8_t {
   disk_error,
   full_disk,
   death,
-  late_publication
+  late_publication,
+  pairs
 };
-inline constexpr std::size_t kStepCount = 19;
+inline constexpr std::size_t kStepCount = 20;
 const char* name_of(Step step) noexcept;
 std::string names_of(std::span<const Step> steps);
 
 // One change of a table; without a value the key goes, or all from it on that are before `limit`;
 // without a key the whole table.
 struct Edit {
+  enum class What : std::uint8_t { entry, new_pair, old_pair };
   std::string table;
   std::optional<std::string> key;
   std::optional<std::string> value;
   std::optional<std::string> limit = std::nullopt;
+  What what = What::entry;
 };
 using Edits = std::vector<Edit>;
 
@@ -99,6 +102,7 @@ class Actor {
   Edits put(std::size_t value_bytes);
   Edits erase();
   Edits put_into_named();
+  Edits change_pairs();
   Edits many(const std::string& table, std::uint64_t count);
   std::string next_key() const;
   std::string next_value(std::size_t size_bytes);

@@ -95,7 +95,7 @@ TEST_F(BadFile, OfANewerVersionIsRefused) {
 }
 
 TEST_F(BadFile, WithAnUnknownIncompatBitIsRefused) {
-  for (const int bit : {0, 1, 31, 63}) {
+  for (const int bit : {1, 2, 31, 63}) {
     edit_metas(file_, [&](format::Meta& meta) { meta.incompat = std::uint64_t{1} << bit; });
     expect_refused(Errc::wrong_version);
   }

@@ -78,7 +78,7 @@ void add_metas(std::vector<Seed>& seeds, const Input& good) {
   add("root-is-a-meta", [](Meta& m) { m.default_table.root = {16, 0}; });  // py-lmdb
   add("height-255", [](Meta& m) { m.default_table.height = 255; });  // py-lmdb: depth of a stack
   add("height-20", [](Meta& m) { m.default_table.height = 20; });
-  add("unknown-feature", [](Meta& m) { m.incompat = 1; });
+  add("unknown-feature", [](Meta& m) { m.incompat = std::uint64_t{1} << 40; });
   add("txn-at-its-end", [](Meta& m) { m.txn = m.id_base = UINT64_MAX; });
   add("txn-0", [](Meta& m) { m.txn = 0; });
   add("log-on-map", [](Meta& m) { m.log.first_page = m.map[0].first_page; });

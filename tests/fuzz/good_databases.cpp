@@ -99,6 +99,30 @@ void fill_and_erase(Database& database) {
   });
 }
 
+void insert_pairs(Transaction& tx, Bytes key, int count) {
+  for (int i = 0; i < count; ++i) {
+    tx.multimap("pairs").insert(key, "value" + std::to_string(i * 37 % count));
+  }
+}
+
+// Keys with few values, and with as many as make a tree of one and of three pages.
+void fill_pairs(Database& database) {
+  database.write([](Transaction& tx) {
+    insert_pairs(tx, "a", 1);
+    insert_pairs(tx, "b", 5);
+    insert_pairs(tx, "c", 120);
+    insert_pairs(tx, "d", 300);
+  });
+}
+
+void commit_pairs(Database& database) {
+  fill_pairs(database);
+  database.write([](Transaction& tx) { insert_pairs(tx, "e", 4); });
+  database.write([](Transaction& tx) { tx.multimap("pairs").erase("b", "value1"); });
+  database.write([](Transaction& tx) { tx.multimap("pairs").erase("c"); });
+  database.write([](Transaction& tx) { tx.multimap("other").insert("k", "v"); });
+}
+
 // Everything that a log record can say, one commit each.
 void commit_all_kinds(Database& database) {
   database.write([](Transaction& tx) { put_many(tx, "", 10, 40); });
@@ -156,6 +180,8 @@ std::vector<Seed> good_databases() {
   seeds.push_back(make("erased-killed", 4096, 160, fill_and_erase, Ending::killed));
   seeds.push_back(make("log", 4096, 160, commit_all_kinds, Ending::killed));
   seeds.push_back(make("log-round", 4096, 160, go_round_the_log, Ending::killed));
+  seeds.push_back(make("pairs", 4096, 160, fill_pairs));
+  seeds.push_back(make("pairs-killed", 4096, 160, commit_pairs, Ending::killed));
   seeds.push_back(make("full", 4096, 56, fill_and_erase));
   seeds.push_back(make("pages-8k", 8192, 128, fill_mixed, Ending::killed));
   seeds.push_back(make("pages-16k", 16384, 96, commit_all_kinds, Ending::killed));

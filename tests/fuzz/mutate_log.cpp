@@ -39,12 +39,13 @@ void append_any(std::vector<std::byte>& payload, Random& random) {
   const std::string key = some_key(random);
   const std::string value(random.one_in(8) ? random.below(3000) : random.below(20), 'v');
   Operation operation;
-  operation.kind = static_cast<OperationKind>(random.between(1, random.one_in(10) ? 8 : 7));
+  operation.kind = static_cast<OperationKind>(random.between(1, random.one_in(10) ? 11 : 10));
   operation.table_id = random.one_in(6) ? static_cast<std::uint32_t>(random.next())
                                         : static_cast<std::uint32_t>(random.below(6));
   operation.key = key;
-  const bool has_value =
-      operation.kind == OperationKind::put || operation.kind == OperationKind::erase_range;
+  const bool has_value = operation.kind == OperationKind::put ||
+                         operation.kind == OperationKind::erase_range ||
+                         operation.kind >= OperationKind::insert_pair;
   if (has_value) operation.value = value;
   operation.extent.size_bytes = random.below(20'000);
   operation.extent.first_page = static_cast<std::uint32_t>(random.below(128));

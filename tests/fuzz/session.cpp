@@ -101,7 +101,34 @@ std::string Session::table_name() {
   return names.empty() ? "new" : names[program_.byte() % names.size()];
 }
 
-Table Session::table() { return transaction_->table(table_name()); }
+// Of a multimap's name the default table: what is done to multimaps, `change_pairs` does.
+Table Session::table() {
+  const std::string name = table_name();
+  if (!transaction_->is_multimap(name)) return transaction_->table(name);
+  change_pairs(name);
+  return transaction_->table();
+}
+
+void Session::change_pairs(Bytes name) {
+  Multimap map = transaction_->multimap(name);
+  const std::string wanted(program_.below(3), static_cast<char>(program_.byte()));
+  const std::string value(program_.below(4) * program_.byte(), 'v');
+  const std::uint32_t kind = program_.below(8);
+  if (kind < 3) {
+    map.insert(wanted, value);
+  } else if (kind == 3) {
+    for (std::uint32_t left = program_.byte(); left > 0; --left) {
+      map.insert(wanted, value + std::to_string(left));
+    }
+  } else if (kind < 6) {
+    const PairCursor at = map.lower_bound(wanted, value);
+    if (at != map.end()) map.erase(at.key(), at.value());
+  } else if (kind == 6) {
+    map.erase(wanted);
+  } else {
+    for (const Bytes each : map.values(wanted)) static_cast<void>(each.size());
+  }
+}
 
 void Session::operate() {
   const std::uint32_t operation = program_.below(16);

@@ -52,6 +52,7 @@ class Session {
   void look();
   void judge_now();
   Table table();
+  void change_pairs(Bytes name);
   std::string key();
   std::string table_name();
 

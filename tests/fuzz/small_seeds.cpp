@@ -35,6 +35,11 @@ Seed ring_of(const char* name, std::size_t ring_bytes, std::uint64_t position, i
     format::append_operation(record, {.kind = format::OperationKind::erase, .key = key});
     format::append_operation(
         record, {.kind = format::OperationKind::erase_range, .key = key, .value = "limit"});
+    format::append_operation(record, {.kind = format::OperationKind::create_multimap, .key = "m"});
+    for (const auto kind :
+         {format::OperationKind::insert_pair, format::OperationKind::erase_pair}) {
+      format::append_operation(record, {.kind = kind, .table_id = 2, .key = key, .value = "value"});
+    }
     format::RecordHeader header;
     header.epoch = start.epoch;
     header.flags = format::kRecordNamesExtents;

@@ -21,7 +21,11 @@ class Walk {
     table("");
     for (const std::string& name : snapshot_.tables()) {
       step();
-      table(name);
+      if (snapshot_.is_multimap(name)) {
+        multimap(name);
+      } else {
+        table(name);
+      }
     }
   }
 
@@ -43,6 +47,37 @@ class Walk {
     if (forwards != view.size()) finding("a sound table miscounts its entries");
   }
 
+  // Of one that is not sound, many keys may lead to the same values: then it is left before its
+  // end.
+  void multimap(const std::string& name) {
+    const MultimapView view = snapshot_.multimap(name);
+    std::uint64_t forwards = 0;
+    PairCursor cursor = view.begin();
+    while (cursor != view.end()) {
+      if (is_sound_) step();
+      if (!is_sound_ && ++forwards == kUnsoundPairsMax) return;
+      visit(view, *cursor);
+      advance(cursor, view.end());
+      if (is_sound_) ++forwards;
+    }
+    std::uint64_t backwards = 0;
+    for (cursor = view.end(); cursor != view.begin(); ++backwards) {
+      if (!is_sound_ && backwards == kUnsoundPairsMax) return;
+      --cursor;
+      touch(cursor.value());
+    }
+    if (!is_sound_) return;
+    if (forwards != backwards) finding("a sound multimap holds more in one direction");
+    if (forwards != view.size()) finding("a sound multimap miscounts its pairs");
+  }
+
+  void visit(const MultimapView& view, const Entry& pair) {
+    touch(pair.key);
+    touch(pair.value);
+    const bool is_there = view.contains(pair.key, pair.value);
+    if (is_sound_ && !is_there) finding("a pair of a sound multimap is not found");
+  }
+
   std::uint64_t go(const TableView& view, bool forwards) {
     const Cursor end = view.end();
     Cursor cursor = forwards ? view.begin() : end;
@@ -59,7 +94,8 @@ class Walk {
   }
 
   // A cursor that has met damage must not seem to have come to an entry.
-  static void advance(Cursor& cursor, const Cursor& end) {
+  template <typename Position>
+  static void advance(Position& cursor, const Position& end) {
     try {
       ++cursor;
     } catch (const Error&) {
@@ -77,6 +113,8 @@ class Walk {
       finding("an entry of a sound table is not found by its key");
     }
   }
+
+  static constexpr std::uint64_t kUnsoundPairsMax = 20'000;
 
   Snapshot snapshot_;
   bool is_sound_;

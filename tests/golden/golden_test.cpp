@@ -83,7 +83,7 @@ TEST_P(GoldenFile, IsRefusedWhenOneOfTwoMetasBearsAnUnknownIncompatBit) {
   for (const int slot : {0, 1}) {
     if (is("torn") && slot == 1) continue;
     SetUp();
-    edit_whole_metas([](format::Meta& meta) { meta.incompat = 1; }, {slot});
+    edit_whole_metas([](format::Meta& meta) { meta.incompat = 2; }, {slot});
     EXPECT_EQ(errc_of([&] { Database{file_}; }), Errc::wrong_version);
   }
 }

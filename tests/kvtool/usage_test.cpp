@@ -12,10 +12,10 @@ class WrongFile : public KvtoolTest {};
 class ClosedPipe : public KvtoolTest {};
 class Terminal : public KvtoolTest {};
 
-const std::vector<std::string> kCommands = {"put",     "get",    "del",    "list",    "load",
-                                            "dump",    "stat",   "tables", "check",   "copy",
-                                            "readers", "backup", "apply",  "compact", "import",
-                                            "export",  "doctor", "top",    "bench",   "shell"};
+const std::vector<std::string> kCommands = {
+    "put",    "get",    "del",    "list",    "load",   "dump",  "stat",
+    "tables", "check",  "copy",   "readers", "backup", "apply", "compact",
+    "import", "export", "doctor", "top",     "bench",  "shell", "insert"};
 
 // Each command that must not create a file, with the arguments it needs.
 std::vector<std::vector<std::string>> commands_on_existing(const std::string& file) {

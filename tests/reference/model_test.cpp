@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "reference/pair_operations.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -159,7 +160,12 @@ class RandomRun {
   }
 
   void operation(Transaction& tx) {
+    if (random_.one_in(4)) return pair_operation(tx);
     const std::string in = name();
+    if (working_.is_multimap(in)) {
+      EXPECT_EQ(errc_of([&] { tx.table(in); }), Errc::misuse);
+      return pairs_.one(tx, working_, in);
+    }
     Table table = tx.table(in);
     switch (random_.below(40)) {
       case 0:
@@ -187,6 +193,16 @@ class RandomRun {
         return look_up(table, working_.table(in));
       default:
         return random_.below(shrinking_ ? 3 : 5) < 2 ? erase(table, in) : put(table, in);
+    }
+  }
+
+  void pair_operation(Transaction& tx) {
+    static const std::vector<std::string> names = {"m", "m", "n", "a"};
+    const std::string in = names[random_.below(names.size())];
+    if (working_.exists(in)) {
+      EXPECT_EQ(errc_of([&] { tx.multimap(in); }), Errc::misuse);
+    } else {
+      pairs_.one(tx, working_, in);
     }
   }
 
@@ -425,6 +441,10 @@ class RandomRun {
     std::vector<std::string> names = model.names();
     names.emplace_back();
     for (const std::string& in : names) {
+      if (model.is_multimap(in)) {
+        PairOperations::expect_equal(snapshot.multimap(in), model.pairs(in));
+        continue;
+      }
       const TableView table = snapshot.table(in);
       EXPECT_EQ(table.size(), model.table(in).size());
       expect_range({table.begin(), table.end()}, model.table(in).begin(), model.table(in).end());
@@ -451,6 +471,7 @@ class RandomRun {
   std::filesystem::path file_;
   Shape shape_;
   Random random_;
+  PairOperations pairs_{random_, shape_.page_bytes};
   std::uint64_t operations_;
   std::uint64_t done_ = 0;
   bool shrinking_ = false;

@@ -22,6 +22,7 @@ struct Command {
 };
 
 extern const Command kPut;
+extern const Command kInsert;
 extern const Command kGet;
 extern const Command kDel;
 extern const Command kList;

@@ -60,7 +60,8 @@ quire::Database open_or_create(const DatabaseArguments& arguments) {
 }
 
 void require_table(const quire::Snapshot& snapshot, const DatabaseArguments& arguments) {
-  if (arguments.table.empty() || !snapshot.table(arguments.table).empty()) {
+  if (arguments.table.empty() || snapshot.is_multimap(arguments.table) ||
+      !snapshot.table(arguments.table).empty()) {
     return;
   }
   const std::vector<std::string> names = snapshot.tables();

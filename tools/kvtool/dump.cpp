@@ -13,15 +13,21 @@ struct Arguments {
   bool is_one_table = false;
 };
 
-std::uint64_t dump_table(Output& output, const quire::Snapshot& snapshot, Bytes name) {
-  const quire::TableView table = snapshot.table(name);
-  write_dump_table(output, name);
+template <typename Entries>
+std::uint64_t dump_entries(Output& output, const Entries& entries) {
   std::uint64_t entry_count = 0;
-  for (const auto [key, value] : table) {
+  for (const auto [key, value] : entries) {
     write_dump_entry(output, key, value);
     ++entry_count;
   }
   return entry_count;
+}
+
+std::uint64_t dump_table(Output& output, const quire::Snapshot& snapshot, Bytes name) {
+  const bool is_multimap = snapshot.is_multimap(name);
+  write_dump_table(output, name, is_multimap);
+  return is_multimap ? dump_entries(output, snapshot.multimap(name))
+                     : dump_entries(output, snapshot.table(name));
 }
 
 ExitCode dump(const Arguments& arguments, Output& output) {

@@ -13,6 +13,7 @@ namespace {
 constexpr Bytes kStart = "quire dump 1";
 constexpr Bytes kPageSize = "page_size ";
 constexpr Bytes kTable = "table";
+constexpr Bytes kMultimap = "multimap ";
 constexpr Bytes kEnd = "end ";
 
 [[noreturn]] void refuse(const std::string& reason) { throw Failure(ExitCode::usage, reason); }
@@ -71,7 +72,13 @@ class DumpFormat final : public LoadFormat {
     }
     if (line == kTable || (line.starts_with(kTable) && line[kTable.size()] == ' ')) {
       unescape(line.substr(line == kTable ? kTable.size() : kTable.size() + 1), item.table_name);
+      item.is_multimap = false;
       has_table_ = true;
+      return ItemKind::table;
+    }
+    if (line.starts_with(kMultimap) && line.size() > kMultimap.size()) {
+      unescape(line.substr(kMultimap.size()), item.table_name);
+      item.is_multimap = has_table_ = true;
       return ItemKind::table;
     }
     if (line.starts_with(kEnd)) {
@@ -83,7 +90,7 @@ class DumpFormat final : public LoadFormat {
       has_ended_ = true;
       return ItemKind::none;
     }
-    refuse("neither an entry (KEY <tab> VALUE) nor `table NAME` nor `end N`");
+    refuse("neither an entry (KEY <tab> VALUE) nor `table NAME`, `multimap NAME`, `end N`");
   }
 
   ItemKind read_entry(Bytes line, std::size_t tab, LoadItem& item) {
@@ -115,7 +122,13 @@ void write_dump_start(Sink& sink, std::uint32_t page_size_bytes) {
   sink.write(std::to_string(page_size_bytes) + "\n");
 }
 
-void write_dump_table(Sink& sink, Bytes name) {
+void write_dump_table(Sink& sink, Bytes name, bool is_multimap) {
+  if (is_multimap) {
+    sink.write(kMultimap);
+    write_escaped(sink, name);
+    sink.write("\n");
+    return;
+  }
   sink.write(kTable);
   if (!name.empty()) {
     sink.write(" ");

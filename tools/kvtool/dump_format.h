@@ -5,6 +5,7 @@
 //   table                      the default table begins
 //   ada <tab> Ada Lovelace     an entry: escaped text (text.h), exactly one tab
 //   table people               the table `people` begins (its name escaped, so without a tab)
+//   multimap cities          the multimap `cities` begins; its entries are pairs
 //   end 1                      number of entries: nothing was cut off
 #pragma once
 
@@ -15,7 +16,7 @@
 namespace kvtool {
 
 void write_dump_start(Sink& sink, std::uint32_t page_size_bytes);
-void write_dump_table(Sink& sink, Bytes name);
+void write_dump_table(Sink& sink, Bytes name, bool is_multimap = false);
 void write_dump_entry(Sink& sink, Bytes key, Bytes value);
 void write_dump_end(Sink& sink, std::uint64_t entry_count);
 

@@ -29,6 +29,10 @@ class Export {
       throw Failure(ExitCode::refused,
                     "a table whose name has a line feed cannot be exported: " + escaped(name));
     }
+    if (snapshot.is_multimap(name)) {
+      throw Failure(ExitCode::refused,
+                    "a multimap cannot be exported, only dumped: " + escaped(name));
+    }
     write_lmdb_header(output_, name, text_);
     for (const auto [key, value] : snapshot.table(name)) {
       write_lmdb_bytes(output_, key, text_);

@@ -16,13 +16,33 @@ struct Arguments {
   bool is_json = false;
 };
 
+[[noreturn]] void refuse(const Arguments& arguments) {
+  throw Failure(ExitCode::negative, "no key " + arguments.key + " in " + arguments.database.file);
+}
+
+ExitCode get_values(const Arguments& arguments, const quire::MultimapView& multimap,
+                    const std::string& key, Output& output) {
+  if (!multimap.contains(key)) {
+    refuse(arguments);
+  }
+  for (const Bytes value : multimap.values(key)) {
+    output.write(value);
+    output.write("\n");
+  }
+  output.flush();
+  return ExitCode::done;
+}
+
 ExitCode get(const Arguments& arguments, Output& output) {
   const std::string key = argument_bytes(arguments.key, arguments.is_hex);
   const quire::Database database = open_to_read(arguments.database);
   const quire::Snapshot snapshot = database.snapshot();
+  if (snapshot.is_multimap(arguments.database.table)) {
+    return get_values(arguments, snapshot.multimap(arguments.database.table), key, output);
+  }
   const auto value = snapshot.table(arguments.database.table).get(key);
   if (!value) {
-    throw Failure(ExitCode::negative, "no key " + arguments.key + " in " + arguments.database.file);
+    refuse(arguments);
   }
   if (arguments.is_json) {
     output.write("{");
@@ -56,7 +76,8 @@ Run declare(CLI::App& command) {
 
 const Command kGet = {"get", "Print the value of a key",
                       "Prints the bytes of the value and nothing else; on a terminal a line feed "
-                      "follows.\nExit code 1 when the key is absent.\n\n"
+                      "follows.\nOf a multimap all values, each followed by a line feed.\n"
+                      "Exit code 1 when the key is absent.\n\n"
                       "Examples:\n"
                       "  kvtool get people.quire ada\n"
                       "  kvtool get people.quire ada.png --table portraits > ada.png",

@@ -36,18 +36,41 @@ std::optional<std::string> end_of_prefix(std::string prefix) {
   return prefix;
 }
 
-quire::Range range_of(const quire::TableView& table, const Arguments& arguments) {
+template <typename View>
+auto range_of(const View& table, const Arguments& arguments) {
   const std::string first = std::max(arguments.from, arguments.prefix);
   std::optional<std::string> limit = end_of_prefix(arguments.prefix);
   if (arguments.to && (!limit || *arguments.to < *limit)) {
     limit = arguments.to;
   }
-  return limit ? table.range(first, *limit) : quire::Range(table.lower_bound(first), table.end());
+  using Range = decltype(table.range(first, first));
+  return limit ? table.range(first, *limit) : Range(table.lower_bound(first), table.end());
 }
 
-using WriteEntry = void (*)(Output& output, const quire::Cursor& at, bool is_keys_only);
+// An entry or a pair. What is not printed of it is not read.
+class Position {
+ public:
+  virtual Bytes key() const = 0;
+  virtual Bytes value() const = 0;
 
-void write_text(Output& output, const quire::Cursor& at, bool is_keys_only) {
+ protected:
+  ~Position() = default;
+};
+
+template <typename Cursor>
+class PositionOf final : public Position {
+ public:
+  explicit PositionOf(const Cursor& at) : at_(at) {}
+  Bytes key() const override { return at_.key(); }
+  Bytes value() const override { return at_.value(); }
+
+ private:
+  const Cursor& at_;
+};
+
+using WriteEntry = void (*)(Output& output, const Position& at, bool is_keys_only);
+
+void write_text(Output& output, const Position& at, bool is_keys_only) {
   output.write(output.bold(escaped(at.key())));
   if (!is_keys_only) {
     output.write("\t");
@@ -56,7 +79,7 @@ void write_text(Output& output, const quire::Cursor& at, bool is_keys_only) {
   output.write("\n");
 }
 
-void write_json(Output& output, const quire::Cursor& at, bool is_keys_only) {
+void write_json(Output& output, const Position& at, bool is_keys_only) {
   output.write("{");
   write_json_member(output, "key", at.key());
   if (!is_keys_only) {
@@ -66,7 +89,7 @@ void write_json(Output& output, const quire::Cursor& at, bool is_keys_only) {
   output.write("}\n");
 }
 
-void write_hex_entry(Output& output, const quire::Cursor& at, bool is_keys_only) {
+void write_hex_entry(Output& output, const Position& at, bool is_keys_only) {
   write_hex(output, at.key());
   if (!is_keys_only) {
     output.write("\t");
@@ -82,22 +105,32 @@ WriteEntry writer_of(const std::string& format) {
   return format == "hex" ? write_hex_entry : write_text;
 }
 
+template <typename View>
+void list(const View& table, const Arguments& arguments, Output& output) {
+  const WriteEntry write_entry = writer_of(arguments.format);
+  const auto range = range_of(table, arguments);
+  auto first = range.begin();
+  auto last = range.end();
+  for (std::uint64_t left = arguments.limit; left > 0 && first != last; --left) {
+    if (arguments.is_reverse) {
+      --last;
+      write_entry(output, PositionOf(last), arguments.is_keys_only);
+    } else {
+      write_entry(output, PositionOf(first), arguments.is_keys_only);
+      ++first;
+    }
+  }
+}
+
 ExitCode list(const Arguments& arguments, Output& output) {
   const quire::Database database = open_to_read(arguments.database);
   const quire::Snapshot snapshot = database.snapshot();
   require_table(snapshot, arguments.database);
-
-  const WriteEntry write_entry = writer_of(arguments.format);
-  const quire::Range range = range_of(snapshot.table(arguments.database.table), arguments);
-  quire::Cursor first = range.begin();
-  quire::Cursor last = range.end();
-  for (std::uint64_t left = arguments.limit; left > 0 && first != last; --left) {
-    if (arguments.is_reverse) {
-      write_entry(output, --last, arguments.is_keys_only);
-    } else {
-      write_entry(output, first, arguments.is_keys_only);
-      ++first;
-    }
+  const std::string& name = arguments.database.table;
+  if (snapshot.is_multimap(name)) {
+    list(snapshot.multimap(name), arguments, output);
+  } else {
+    list(snapshot.table(name), arguments, output);
   }
   return ExitCode::done;
 }
@@ -153,7 +186,9 @@ const Command kList = {
     "  json  {\"key\":\"...\",\"value\":\"...\"}; bytes that are not UTF-8 become \"key_hex\" or\n"
     "        \"value_hex\" in hexadecimal\n"
     "  hex   KEY <tab> VALUE in hexadecimal\n"
-    "kvtool load reads all three: --format tsv, --format json, --hex.\n\n"
+    "kvtool load reads all three: --format tsv, --format json, --hex. Of a multimap every pair is "
+    "a\n"
+    "line.\n\n"
     "Examples:\n"
     "  kvtool list people.quire --prefix a --limit 10\n"
     "  kvtool list people.quire --from a --to m --reverse --format json",

@@ -47,22 +47,26 @@ class Loader {
  public:
   Loader(quire::Database& database, const Arguments& arguments)
       : database_(database), batch_count_(arguments.batch_count) {
-    begin(arguments.database.table);
+    const std::string& name = arguments.database.table;
+    begin(name, database.snapshot().is_multimap(name));
   }
 
   void store(ItemKind kind, const LoadItem& item) {
     if (kind == ItemKind::table) {
       keep_empty_table();
-      table_name_ = item.table_name;
-      table_ = transaction_->table(table_name_);
+      open_table(item.table_name, item.is_multimap);
       is_table_new_ = true;
     } else if (kind == ItemKind::entry) {
-      table_->put(item.key, item.value);
+      if (multimap_) {
+        multimap_->insert(item.key, item.value);
+      } else {
+        table_->put(item.key, item.value);
+      }
       is_table_new_ = false;
       ++entry_count_;
       if (batch_count_ != 0 && entry_count_ % batch_count_ == 0) {
         commit();
-        begin(table_name_);
+        begin(table_name_, multimap_.has_value());
       }
     }
   }
@@ -76,12 +80,22 @@ class Loader {
   std::uint64_t committed_count() const { return committed_count_; }
 
  private:
-  void begin(const std::string& table_name) {
-    table_name_ = table_name;
+  void begin(const std::string& table_name, bool is_multimap) {
     table_.reset();
     transaction_.reset();  // the ended one goes before the next begins
     transaction_.emplace(database_.begin());
-    table_ = transaction_->table(table_name_);
+    open_table(table_name, is_multimap);
+  }
+
+  void open_table(const std::string& name, bool is_multimap) {
+    table_.reset();
+    multimap_.reset();
+    if (is_multimap) {
+      multimap_ = transaction_->multimap(name);
+    } else {
+      table_ = transaction_->table(name);
+    }
+    table_name_ = name;
   }
 
   void commit() {
@@ -96,7 +110,14 @@ class Loader {
 
   // Only a put creates a table, and a dump may hold one without entries.
   void keep_empty_table() {
-    if (is_table_new_ && !table_name_.empty() && table_->insert({}, {})) {
+    if (!is_table_new_ || table_name_.empty()) {
+      return;
+    }
+    if (multimap_) {
+      if (multimap_->insert({}, {})) {
+        multimap_->erase({}, {});
+      }
+    } else if (table_->insert({}, {})) {
       table_->erase({});
     }
   }
@@ -105,6 +126,7 @@ class Loader {
   std::uint64_t batch_count_;
   std::optional<quire::Transaction> transaction_;
   std::optional<quire::Table> table_;
+  std::optional<quire::Multimap> multimap_;  // instead
   std::string table_name_;
   bool is_table_new_ = false;
   std::uint64_t entry_count_ = 0;

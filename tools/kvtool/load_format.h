@@ -17,6 +17,7 @@ enum class ItemKind {
 
 struct LoadItem {
   std::string table_name;
+  bool is_multimap = false;  // that table
   std::string key;
   std::string value;
 };

@@ -69,9 +69,9 @@ ExitCode usage(const CLI::App& app, const CLI::ParseError& error) {
 
 const std::vector<const Command*>& commands() {
   static const std::vector<const Command*> all = {
-      &kPut,     &kGet,    &kDel,    &kList,    &kLoad,  &kDump,   &kStat,  &kTables,
-      &kReaders, &kCheck,  &kCopy,   &kSalvage, &kWatch, &kBackup, &kApply, &kCompact,
-      &kImport,  &kExport, &kDoctor, &kTop,     &kBench, &kShell};
+      &kPut,     &kInsert,  &kGet,    &kDel,    &kList,    &kLoad,  &kDump,   &kStat,
+      &kTables,  &kReaders, &kCheck,  &kCopy,   &kSalvage, &kWatch, &kBackup, &kApply,
+      &kCompact, &kImport,  &kExport, &kDoctor, &kTop,     &kBench, &kShell};
   return all;
 }
 

@@ -22,6 +22,10 @@ Json to_json(const quire::TableStatistics& table) {
   Json json;
   set_json_bytes(json, "name", table.name);
   json["entry_count"] = table.entry_count;
+  json["is_multimap"] = table.is_multimap;
+  if (table.is_multimap) {
+    json["pair_count"] = table.pair_count;
+  }
   json["height"] = table.height;
   json["branch_page_count"] = table.branch_page_count;
   json["leaf_page_count"] = table.leaf_page_count;
@@ -85,7 +89,7 @@ Row row_of(const quire::TableStatistics& table, std::uint64_t page_size_bytes) {
   const std::uint64_t page_count =
       table.branch_page_count + table.leaf_page_count + table.extent_page_count;
   return {table.name.empty() ? "(default)" : escaped(table.name),
-          grouped(table.entry_count),
+          grouped(table.is_multimap ? table.pair_count : table.entry_count),
           human_bytes(page_count * page_size_bytes),
           std::to_string(table.height),
           grouped(table.branch_page_count),

@@ -22,7 +22,10 @@ ExitCode tables(const Arguments& arguments, Output& output) {
     if (arguments.is_json) {
       Json table;
       set_json_bytes(table, "name", name);
-      table["entry_count"] = snapshot.table(name).size();
+      const bool is_multimap = snapshot.is_multimap(name);
+      table["is_multimap"] = is_multimap;
+      table["entry_count"] =
+          is_multimap ? snapshot.multimap(name).size() : snapshot.table(name).size();
       list.push_back(table);
     } else {
       output.write(escaped(name) + "\n");

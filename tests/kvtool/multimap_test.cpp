@@ -1,0 +1,61 @@
+// Multimaps from the shell.
+#include "kvtool/kvtool_test.h"
+
+namespace quire::test {
+namespace {
+
+class MultimapOnTheShell : public KvtoolTest {
+ protected:
+  void SetUp() override {
+    for (const char* person : {"alan", "ada", "tab\t"}) {
+      done({"insert", file_, "London", person, "--table", "cities"});
+    }
+    done({"insert", file_, "Paris", "blaise", "--table", "cities"});
+    done({"put", file_, "ada", "Lovelace"});
+  }
+};
+
+TEST_F(MultimapOnTheShell, IsFilledListedAndErasedFrom) {
+  EXPECT_EQ(done({"get", file_, "London", "--table", "cities"}), "ada\nalan\ntab\t\n");
+  EXPECT_EQ(done({"list", file_, "--table", "cities"}),
+            "London\tada\nLondon\talan\nLondon\ttab\\t\nParis\tblaise\n");
+  EXPECT_EQ(done({"list", file_, "--table", "cities", "--reverse", "--limit", "1"}),
+            "Paris\tblaise\n");
+  EXPECT_EQ(done({"list", file_, "--table", "cities", "--prefix", "P", "--keys"}), "Paris\n");
+  done({"del", file_, "London", "alan", "--table", "cities"});
+  EXPECT_EQ(done({"get", file_, "London", "--table", "cities"}), "ada\ntab\t\n");
+  done({"del", file_, "London", "--table", "cities"});
+  EXPECT_EQ(done({"list", file_, "--table", "cities"}), "Paris\tblaise\n");
+}
+
+TEST_F(MultimapOnTheShell, SaysWhatIsMissingOrThereAlready) {
+  refused(1, {"insert", file_, "Paris", "blaise", "--table", "cities"});
+  refused(1, {"del", file_, "Paris", "ada", "--table", "cities"});
+  refused(1, {"del", file_, "Rome", "--table", "cities"});
+  refused(1, {"get", file_, "Rome", "--table", "cities"});
+}
+
+TEST_F(MultimapOnTheShell, IsNotTakenForATable) {
+  refused(3, {"put", file_, "a", "b", "--table", "cities"});
+  refused(3, {"insert", file_, "a", "b"});
+}
+
+TEST_F(MultimapOnTheShell, KeepsItsKindInADump) {
+  const std::string dump = done({"dump", file_});
+  EXPECT_NE(dump.find("multimap cities\nLondon\tada\n"), std::string::npos) << dump;
+  const std::string copy = in_directory("copy.quire");
+  done({"load", copy, "--format", "dump"}, dump);
+  EXPECT_EQ(done({"dump", copy}), dump);
+  done({"check", copy});
+  done({"load", copy, "--table", "cities"}, "Rome\tenrico\nRome\tada\n");
+  EXPECT_EQ(done({"get", copy, "Rome", "--table", "cities"}), "ada\nenrico\n");
+  done({"load", copy, "--format", "dump", "--batch", "1"}, dump);
+}
+
+TEST_F(MultimapOnTheShell, IsCounted) {
+  EXPECT_NE(done({"tables", file_, "--json"}).find("\"is_multimap\": true"), std::string::npos);
+  EXPECT_NE(done({"stat", file_, "--json"}).find("\"pair_count\": 4"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace quire::test
