@@ -29,6 +29,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -332,6 +333,25 @@ class TableOf : public detail::TypedReads<K, V, Table> {
   bool erase(detail::Argument<K> key) {
     Encoding buffer;
     return this->raw_.erase(detail::encoded<K>(key, buffer));
+  }
+
+  // Removes the entries of a range of this table, whole subtrees at once; how many there were:
+  // `readings.erase(readings.prefix("attic"))`.
+  template <std::same_as<RangeOf<K, V>> Entries>
+  std::uint64_t erase(const Entries& range) {
+    return this->raw_.erase(quire::Range(range.begin().raw(), range.end().raw()));
+  }
+
+  // Replaces the value by what `change` makes of it, a std::optional: given nothing when the key is
+  // absent, giving nothing when it is to be.
+  template <typename Change>
+  void update(detail::Argument<K> key, Change&& change) {
+    const auto next = std::forward<Change>(change)(this->get(key));
+    if (next) {
+      put(key, *next);
+    } else {
+      erase(key);
+    }
   }
 
   // Removes all entries; the table stays.

@@ -157,6 +157,32 @@ TEST_F(TypedTables, GivePrefixesAndRangesOfCompositeKeys) {
   EXPECT_EQ(celsius, 2.5);
 }
 
+TEST_F(TypedTables, EraseRangesAndUpdateValues) {
+  constexpr TableDef<std::pair<std::uint8_t, std::uint8_t>, std::int32_t> kGrid{"grid"};
+  Database db{file_};
+  db.write([&](Transaction& tx) {
+    auto grid = tx.table(kGrid);
+    for (std::uint8_t row = 0; row < 10; ++row) {
+      for (std::uint8_t column = 0; column < 10; ++column) grid.put({row, column}, 7);
+    }
+    EXPECT_EQ(grid.erase(grid.prefix(std::uint8_t{3})), 10u);
+    EXPECT_EQ(grid.erase(grid.range({std::uint8_t{8}, std::uint8_t{5}},
+                                    {std::uint8_t{9}, std::uint8_t{5}})),
+              10u);
+    EXPECT_EQ(grid.size(), 80u);
+    EXPECT_FALSE(grid.contains({std::uint8_t{3}, std::uint8_t{9}}));
+
+    using Value = std::optional<std::int32_t>;
+    const auto twice = [](Value value) { return Value(value.value_or(1) * 2); };
+    grid.update({std::uint8_t{0}, std::uint8_t{0}}, twice);
+    grid.update({std::uint8_t{3}, std::uint8_t{3}}, twice);
+    grid.update({std::uint8_t{0}, std::uint8_t{1}}, [](Value) { return Value(); });
+    EXPECT_EQ(grid.get({std::uint8_t{0}, std::uint8_t{0}}), 14);
+    EXPECT_EQ(grid.get({std::uint8_t{3}, std::uint8_t{3}}), 2);
+    EXPECT_EQ(grid.get({std::uint8_t{0}, std::uint8_t{1}}), std::nullopt);
+  });
+}
+
 TEST_F(TypedTables, GivePrefixesOfStrings) {
   Database db{file_};
   db.write([](Transaction& tx) {
