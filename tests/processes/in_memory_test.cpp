@@ -254,6 +254,22 @@ TEST(InMemory, RefusesDescriptorsOfSomethingElse) {
   expect_sound(db);
 }
 
+TEST(InMemory, OverwritesNoFileThatIsNoRegion) {
+  Database::Descriptors kept;
+  {
+    const Database db = Database::in_memory();
+    kept.data = ::dup(db.descriptors()->data);
+  }
+  const storage::Descriptor foreign{::memfd_create("foreign", MFD_CLOEXEC)};
+  ASSERT_EQ(::write(foreign.get(), "precious", 8), 8);
+  kept.region = foreign.get();
+  EXPECT_EQ(errc_of([&] { Database::from_descriptors(kept); }), Errc::misuse);
+  char bytes[8] = {};
+  EXPECT_EQ(::pread(foreign.get(), bytes, 8, 0), 8);
+  EXPECT_EQ(std::string(bytes, 8), "precious");
+  ::close(kept.data);
+}
+
 std::atomic<int> flush_count;
 
 // Counts flushes while it lives.
