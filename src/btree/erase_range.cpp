@@ -132,6 +132,8 @@ class Cut {
 
 // Goes down to where `key` belongs, up to the first pair that merges. False when none does.
 bool merge_on_path(PageSpace& space, TreeRoot& tree, Bytes key) {
+  // Only where separators contradict each other does a way lead to ever new pages.
+  if (space.free_pages() < tree.height) return false;
   Finger finger;
   locate(space, tree, key, finger);
   Path& path = finger.path;

@@ -370,13 +370,13 @@ TEST_F(NestedParts, ForWhichThereIsNoRoomFailAsAWhole) {
   const auto code = errc_of([&] {
     for (;; ++parts) {
       tx.nested([&](Transaction& part) {
-        for (int i = 0; i < 300; ++i) part.table().put(big_endian(random.next()), pattern(600, 1));
+        for (int i = 0; i < 1500; ++i) part.table().put(big_endian(random.next()), pattern(600, 1));
       });
     }
   });
   EXPECT_EQ(code, Errc::no_space);
-  EXPECT_GT(parts, 10u);
-  EXPECT_EQ(tx.table().size(), parts * 300);
+  EXPECT_GT(parts, 3u);
+  EXPECT_EQ(tx.table().size(), parts * 1500);
   EXPECT_TRUE(tx.table().erase(tx.table().begin().key()));
   commit_and_expect(db, tx, contents(tx));
 }
