@@ -61,19 +61,21 @@ void append_part(Argument<T> value, Encoding& out) {
 }
 
 template <typename T>
+std::optional<Owned<T>> owned(std::optional<Decoded<T>> value) {
+  if (!value) return std::nullopt;
+  return Owned<T>(*std::move(value));
+}
+
+template <typename T>
 std::optional<Owned<T>> take_part(Bytes& rest) {
   if constexpr (FixedSize<T>) {
     if (rest.size() < Codec<T>::kSizeBytes) return std::nullopt;
     const Bytes part = rest.substr(0, Codec<T>::kSizeBytes);
     rest.remove_prefix(part.size());
-    return Codec<T>::decode(part);
+    return owned<T>(Codec<T>::decode(part));
   } else {
-    auto part = take_escaped(rest);
-    if constexpr (std::is_same_v<Owned<T>, std::string>) {
-      return part;
-    } else {
-      return part ? Codec<T>::decode(*part) : std::nullopt;
-    }
+    const auto part = take_escaped(rest);
+    return part ? owned<T>(Codec<T>::decode(*part)) : std::nullopt;
   }
 }
 

@@ -107,9 +107,10 @@ class QUIRE_API Table : public TableView {
   bool insert(Bytes key, Bytes value);
 
   // Room in the file for a value of so many bytes, for the caller to fill: it is not copied. All
-  // zeros at first, and whatever is not filled stays so. The next call on any table of the
-  // transaction, or its commit, takes the value as it is then, hashes it and puts it; from then on
-  // the span must not be written to (it would change what was committed). Short values, which
+  // zeros at first, and whatever is not filled stays so. The next call on the transaction or any of
+  // its tables (`savepoint` and `nested` as well), or its commit, takes the value as it is then,
+  // hashes it and puts it; from then on the span must not be written to (it would change what was
+  // committed). Short values, which
   // stand in a leaf, are made in memory and copied. Cost: stores zeros into the room once.
   std::span<std::byte> reserve(Bytes key, std::uint64_t length_bytes);
 

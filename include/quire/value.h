@@ -20,8 +20,8 @@ struct ValueAccess;
 
 // A value on its way into a table, from its beginning to its end, of a length known beforehand.
 // Several may be on their way in one transaction, and anything else be done meanwhile. Its entry is
-// there once it is finished; one that is not by the commit (or the next savepoint) is given up:
-// what the key had before stays.
+// there once it is finished; one that is not by the commit, or when a savepoint is rolled back, is
+// given up: what the key had before stays.
 //
 // Threads: the transaction's. Lifetime: that of the transaction; destroying it does nothing.
 // Errors: as Table's; Errc::misuse once it is finished or given up, or was moved from.

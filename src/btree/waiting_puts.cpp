@@ -21,6 +21,8 @@ void WaitingPuts::add(Bytes key, Bytes value) {
                     .offset = static_cast<std::uint32_t>(bytes_.size()),
                     .key_bytes = static_cast<std::uint16_t>(key.size()),
                     .value_bytes = static_cast<std::uint16_t>(value.size())};
+  // Offsets rise, because they tell which of two puts came last.
+  if (key.empty() && value.empty()) bytes_.push_back(0);
   bytes_.insert(bytes_.end(), key.begin(), key.end());
   bytes_.insert(bytes_.end(), value.begin(), value.end());
   places_.push_back(place);

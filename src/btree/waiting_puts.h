@@ -19,7 +19,7 @@ class WaitingPuts {
 
   // False when the memory allowed is used up: apply and clear first.
   bool has_room_for(Bytes key, Bytes value) const noexcept {
-    return bytes_.size() + key.size() + value.size() + (places_.size() + 1) * sizeof(Place) <=
+    return bytes_.size() + 1 + key.size() + value.size() + (places_.size() + 1) * sizeof(Place) <=
            kBytesMax;
   }
 

@@ -74,7 +74,8 @@ class Apply {
       refuse(Errc::wrong_version, "made by another version of quire; use that one");
     }
     meta_ = choice.meta;
-    if (meta_.page_count * meta_.page_bytes > base_.size_bytes()) {
+    if (meta_.page_count > shared::kPageCapacity ||
+        meta_.page_count * meta_.page_bytes > base_.size_bytes()) {
       refuse(Errc::corrupt, "shorter than it says; make a new backup");
     }
   }
@@ -98,7 +99,7 @@ class Apply {
       refuse_increment("the increment's header is damaged");
     }
     const format::Meta& meta = header_.meta;
-    if (meta.page_count > UINT32_MAX || header_.page_count > meta.page_count ||
+    if (meta.page_count > shared::kPageCapacity || header_.page_count > meta.page_count ||
         meta.txn < header_.from_txn || (meta.incompat & ~format::kIncompatKnown) != 0) {
       refuse_increment("the increment's header contradicts itself");
     }
@@ -181,8 +182,7 @@ class Apply {
         .checksum_seed = meta_.checksum_seed,
         .file = name.c_str(),
         .verification = &all};
-    return db::take_census(view, {header_.meta.catalogue, header_.meta.default_table}, TxnId{0},
-                           true);
+    return db::take_census(view, {header_.meta.catalogue, header_.meta.default_table}, TxnId{0});
   }
 
   // Gives the new state what makes it a database.

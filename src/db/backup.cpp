@@ -21,10 +21,21 @@ constexpr std::uint32_t kPieceBytes = 1 << 20;
 class Copying {
  public:
   Copying(const Snapshot& source, const BackupOptions& options)
-      : state_(detail::Access::state(source)), options_(options), view_(state_.snapshot.view()) {
-    // A copy must not give damage fresh checksums, however its source was opened.
-    if (view_.verification == nullptr) view_.verification = &state_.snapshot.verification();
+      : state_(detail::Access::state(source)),
+        options_(options),
+        view_(state_.snapshot.view()),
+        verification_(state_.snapshot.verification()) {
+    // A copy must not give damage fresh checksums, however its source was opened, and whatever this
+    // process has seen of it before.
+    verification_.verified = nullptr;
+    view_.verification = &verification_;
   }
+  Copying(const Copying&) = delete;
+  Copying& operator=(const Copying&) = delete;
+
+  // The state is one that this process alone has made by replaying the log. Who recovers the file
+  // makes another one of the same number.
+  bool is_private() const noexcept { return file().data().is_private(); }
 
   const pages::PageView& view() const noexcept { return view_; }
   txn::File& file() const noexcept { return state_.snapshot.file(); }
@@ -32,7 +43,7 @@ class Copying {
 
   db::Census census(std::uint64_t since) const {
     const txn::State& state = state_.snapshot.state();
-    return db::take_census(view_, {state.catalogue, state.default_table}, TxnId{since}, false);
+    return db::take_census(view_, {state.catalogue, state.default_table}, TxnId{since});
   }
 
   // Without maps and log.
@@ -40,6 +51,7 @@ class Copying {
     const format::Meta current = file().read_metas().meta;
     const txn::State& state = state_.snapshot.state();
     format::Meta meta;
+    meta.sequence = is_private() ? 2 : 0;  // as of a database that was written to: no base
     meta.page_bytes = view_.page_bytes;
     meta.compat = current.compat;
     meta.ro_compat = current.ro_compat;
@@ -82,6 +94,7 @@ class Copying {
   detail::SnapshotState& state_;
   const BackupOptions& options_;
   pages::PageView view_;
+  pages::Verification verification_;
   std::vector<std::byte> buffer_;
 };
 
@@ -179,6 +192,12 @@ BackupReport whole(const Snapshot& source, storage::OutStream& target,
 BackupReport since(const Snapshot& source, std::uint64_t txn, storage::OutStream& target,
                    const BackupOptions& options) {
   Copying copying(source, options);
+  if (copying.is_private()) {
+    throw Error(Errc::read_only,
+                copying.file().name() +
+                    ": nobody has replayed the log, so this state has no number of "
+                    "its own; make a whole backup, or open it for writing once");
+  }
   if (txn > copying.txn()) {
     throw Error(Errc::misuse, copying.file().name() + ": the snapshot is of commit " +
                                   std::to_string(copying.txn()) + ", before " +

@@ -13,12 +13,27 @@
 namespace quire {
 namespace {
 
-// A copy must not give damage fresh checksums, however its source was opened.
-pages::PageView verified_view(const txn::Snapshot& snapshot) {
-  pages::PageView view = snapshot.view();
-  if (view.verification == nullptr) view.verification = &snapshot.verification();
-  return view;
-}
+// What is read for a copy: it must not give damage fresh checksums, however its source was opened,
+// and whatever this process has seen of it before.
+class Source {
+ public:
+  explicit Source(const txn::Snapshot& snapshot)
+      : snapshot_(snapshot), verification_(snapshot.verification()), view_(snapshot.view()) {
+    verification_.verified = nullptr;
+    view_.verification = &verification_;
+  }
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+
+  const txn::State& state() const noexcept { return snapshot_.state(); }
+  const pages::PageView& view() const noexcept { return view_; }
+  const txn::File& file() const noexcept { return snapshot_.file(); }
+
+ private:
+  const txn::Snapshot& snapshot_;
+  pages::Verification verification_;
+  pages::PageView view_;
+};
 
 // Tells how far a copy is, every so many entries.
 class Progress {
@@ -38,30 +53,29 @@ class Progress {
   std::uint64_t done_ = 0;
 };
 
-std::uint64_t count_entries(const detail::SnapshotState& source) {
-  const txn::State& state = source.snapshot.state();
+std::uint64_t count_entries(const Source& source) {
+  const txn::State& state = source.state();
   std::uint64_t count = state.default_table.entry_count;
-  for (txn::CatalogueReader from(verified_view(source.snapshot), state.catalogue); !from.at_end();
-       from.next()) {
+  for (txn::CatalogueReader from(source.view(), state.catalogue); !from.at_end(); from.next()) {
     const format::TableRecord record = from.record();
     count += format::is_multimap(record) ? record.pair_count : record.tree.entry_count;
   }
   return count;
 }
 
-void copy_tree(const detail::SnapshotState& source, const format::TreeRoot& tree, Table target,
+void copy_tree(const Source& source, const format::TreeRoot& tree, Table target,
                Progress& progress) {
-  const TableView table = detail::TableAccess::make_view(
-      {.file = &source.snapshot.file(), .view = verified_view(source.snapshot), .tree = tree});
+  const TableView table =
+      detail::TableAccess::make_view({.file = &source.file(), .view = source.view(), .tree = tree});
   for (const auto& [key, value] : table) {
     target.put(key, value);
     progress.add_entry();
   }
 }
 
-void copy_pairs(const detail::SnapshotState& source, const format::TreeRoot& tree, Multimap target,
+void copy_pairs(const Source& source, const format::TreeRoot& tree, Multimap target,
                 Progress& progress) {
-  btree::PairCursor pair(verified_view(source.snapshot), tree);
+  btree::PairCursor pair(source.view(), tree);
   for (pair.seek_first(); !pair.at_end(); pair.next()) {
     target.insert(pair.key(), pair.value());
     progress.add_entry();
@@ -71,12 +85,11 @@ void copy_pairs(const detail::SnapshotState& source, const format::TreeRoot& tre
   target.erase("");
 }
 
-void copy_tables(const detail::SnapshotState& source, Database& target, Progress& progress) {
-  const txn::State& state = source.snapshot.state();
+void copy_tables(const Source& source, Database& target, Progress& progress) {
+  const txn::State& state = source.state();
   Transaction transaction = target.begin();
   copy_tree(source, state.default_table, transaction.table(), progress);
-  for (txn::CatalogueReader from(verified_view(source.snapshot), state.catalogue); !from.at_end();
-       from.next()) {
+  for (txn::CatalogueReader from(source.view(), state.catalogue); !from.at_end(); from.next()) {
     const format::TableRecord record = from.record();
     if (format::is_multimap(record)) {
       copy_pairs(source, record.tree, transaction.multimap(from.name()), progress);
@@ -108,8 +121,9 @@ void copy(const Snapshot& source, const std::filesystem::path& target, const Opt
   }
   try {
     Database database(target, creating);
-    Progress progress(on_progress, count_entries(state));
-    copy_tables(state, database, progress);
+    const Source from(state.snapshot);
+    Progress progress(on_progress, count_entries(from));
+    copy_tables(from, database, progress);
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(target, ignored);

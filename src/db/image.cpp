@@ -16,19 +16,23 @@ namespace {
 
 class CensusTaker final : public btree::Visitor {
  public:
-  CensusTaker(const pages::PageView& view, TxnId since, bool reads_values, Census& census)
-      : view_(view), since_(since), reads_values_(reads_values), census_(census) {}
+  CensusTaker(const pages::PageView& view, TxnId since, Census& census)
+      : view_(view), since_(since), census_(census) {}
 
   // Below an older page are only older ones. The half birth is compared as a serial number; where
   // that is wrong (a very old page), `page` sees the whole birth.
   bool enter(format::PagePtr pointer, std::uint32_t) override {
-    return since_.value == 0 ||
+    constexpr std::uint64_t kSerialNumbers = std::uint64_t{1} << 31;
+    return since_.value == 0 || view_.verification->newest.value - since_.value >= kSerialNumbers ||
            static_cast<std::int32_t>(pointer.birth_low - static_cast<std::uint32_t>(since_.value)) >
                0;
   }
 
   bool page(PageId page, const std::byte* bytes, std::uint32_t) override {
     if (reinterpret_cast<const format::PageHeader*>(bytes)->birth <= since_.value) return false;
+    if (page.value < format::kReservedBytes / view_.page_bytes) {
+      view_.corrupt(page.value, "a page of a tree where the metas are");
+    }
     add({page, 1});
     census_.trees.add({page, 1});
     return true;
@@ -36,8 +40,7 @@ class CensusTaker final : public btree::Visitor {
 
   void extent(const format::ExtentRef& extent, std::string_view) override {
     if (extent.birth <= since_.value) return;
-    if (const char* reason = view_.fault_of(extent)) view_.corrupt(extent.first_page, reason);
-    if (reads_values_) static_cast<void>(view_.extent(extent));
+    static_cast<void>(view_.extent(extent));  // in the file, and as it was stored
     add({PageId{extent.first_page}, extent.page_count});
   }
 
@@ -48,7 +51,6 @@ class CensusTaker final : public btree::Visitor {
 
   const pages::PageView& view_;
   TxnId since_;
-  bool reads_values_;
   Census& census_;
 };
 
@@ -94,10 +96,9 @@ PageRun PageSet::next_run(std::uint64_t page, std::uint32_t pages_max) const noe
   return run;
 }
 
-Census take_census(const pages::PageView& view, const Roots& roots, TxnId since,
-                   bool reads_values) {
+Census take_census(const pages::PageView& view, const Roots& roots, TxnId since) {
   Census census(view.page_count);
-  CensusTaker taker(view, since, reads_values, census);
+  CensusTaker taker(view, since, census);
   btree::walk(view, roots.catalogue, taker);
   btree::walk(view, roots.default_table, taker);
   for (txn::CatalogueReader table(view, roots.catalogue); !table.at_end(); table.next()) {
@@ -132,7 +133,7 @@ void lay_out(format::Meta& meta, const PageSet& used) {
 
 format::Meta stored_meta(const format::Meta& meta, int slot) {
   format::Meta stored = meta;
-  stored.sequence = static_cast<std::uint64_t>(slot) + 1;
+  stored.sequence = meta.sequence + static_cast<std::uint64_t>(slot) + 1;
   stored.checksum = format::meta_checksum(stored);
   return stored;
 }
@@ -154,13 +155,18 @@ std::vector<std::byte> map_image(const format::Meta& meta, const PageSet& used) 
   return image;
 }
 
-void copy_tree_page(const pages::PageView& view, std::uint64_t page, std::byte* target) noexcept {
+void copy_tree_page(const pages::PageView& view, std::uint64_t page, std::byte* target) {
   // Without its checksum word, into which a checkpoint may be storing at this moment.
   constexpr std::size_t kAfterChecksum = offsetof(format::PageHeader, birth);
   const std::byte* source = view.at(PageId{static_cast<std::uint32_t>(page)});
   std::memcpy(target + kAfterChecksum, source + kAfterChecksum, view.page_bytes - kAfterChecksum);
-  reinterpret_cast<format::PageHeader*>(target)->checksum =
-      format::page_checksum(target, view.page_bytes, view.checksum_seed);
+  auto* header = reinterpret_cast<format::PageHeader*>(target);
+  header->checksum = format::page_checksum(target, view.page_bytes, view.checksum_seed);
+  // The pages were verified when they were counted, which may be long ago.
+  if (TxnId{header->birth} > view.verification->sealed) return;
+  if (header->checksum != reinterpret_cast<const format::PageHeader*>(source)->checksum) {
+    view.corrupt(page, "checksum mismatch");
+  }
 }
 
 }  // namespace quire::db

@@ -45,9 +45,9 @@ struct Roots {
   format::TreeRoot default_table;
 };
 
-// Finds the pages born after `since`. Verifies pages as `view` says, and values if `reads_values`.
-// Throws Errc::corrupt, also for a page in two places.
-Census take_census(const pages::PageView& view, const Roots& roots, TxnId since, bool reads_values);
+// Finds the pages born after `since`. Verifies pages and values. Throws Errc::corrupt, also for a
+// page in two places. Requires `view.verification`.
+Census take_census(const pages::PageView& view, const Roots& roots, TxnId since);
 
 // Completes a meta that says page size, file id, seed, transaction, roots and features: lays out
 // maps and log behind the pages in `used`, and marks the file as closed.
@@ -60,7 +60,8 @@ format::Meta stored_meta(const format::Meta& meta, int slot);
 std::vector<std::byte> map_image(const format::Meta& meta, const PageSet& used);
 
 // Copies a page of a tree and makes its checksum: it may be younger than the last checkpoint, which
-// would have made it.
-void copy_tree_page(const pages::PageView& view, std::uint64_t page, std::byte* target) noexcept;
+// would have made it. Throws Errc::corrupt when the one that it has is wrong. Requires
+// `view.verification`.
+void copy_tree_page(const pages::PageView& view, std::uint64_t page, std::byte* target);
 
 }  // namespace quire::db

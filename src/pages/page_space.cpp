@@ -32,12 +32,20 @@ void PageSpace::set_page_count(std::uint32_t page_count) noexcept {
   view_.page_count = writer_view_.page_count = page_count;
 }
 
+// Else a page that is freed there would be given out some day, and a meta be overwritten.
+void PageSpace::require_outside_metas(std::uint32_t page) const {
+  if (page < format::kReservedBytes / view_.page_bytes) {
+    view_.corrupt(page, "a page of a tree where the metas are");
+  }
+}
+
 std::byte* PageSpace::writable(PagePtr& pointer, std::uint32_t level) {
   const std::byte* source = verified(pointer, level);
   const TxnId birth{reinterpret_cast<const PageHeader*>(source)->birth};
   const PageId old{pointer.page};
   if (birth == txn_ && !is_kept(old)) return bytes_of(old);
   if (birth > txn_) view_.corrupt(pointer.page, "the page was born after the newest transaction");
+  require_outside_metas(pointer.page);
 
   const PageId copy = take();
   std::byte* target = bytes_of(copy);
@@ -128,6 +136,7 @@ void PageSpace::free_extent(const format::ExtentRef& extent) {
 }
 
 void PageSpace::end_life(PageRun run, TxnId birth, bool is_extent) {
+  require_outside_metas(run.first.value);
   if (birth > txn_)
     view_.corrupt(run.first.value, "the page was born after the newest transaction");
   if (!allocator_.is_used(run.first)) {

@@ -121,6 +121,7 @@ class PageSpace {
   PageId take();
   void leave(PageId page);
   void start(std::byte* bytes, PageId page, std::uint32_t level) const noexcept;
+  void require_outside_metas(std::uint32_t page) const;
   void end_life(PageRun run, TxnId birth, bool is_extent);
 
   PageView view_;

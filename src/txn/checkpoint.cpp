@@ -16,6 +16,7 @@
 #include "txn/flush.h"
 #include "txn/log_size.h"
 #include "txn/meta_store.h"
+#include "txn/recovery.h"
 #include "txn/repair.h"
 #include "txn/seal.h"
 #include "txn/space.h"
@@ -167,6 +168,7 @@ class Checkpoint {
 
  private:
   void fill_meta() {
+    begin_own_history(meta_);
     meta_.sequence += 1;
     meta_.checkpoint += 1;
     meta_.txn = plan_.txn.value;

@@ -20,6 +20,12 @@ std::uint64_t random_word() {
   return std::uint64_t{random()} << 32 | random();
 }
 
+decltype(format::Meta::file_id) random_file_id() {
+  decltype(format::Meta::file_id) id;
+  for (auto& byte : id) byte = static_cast<std::uint8_t>(random_word());
+  return id;
+}
+
 [[noreturn]] void refuse_page_size(const std::filesystem::path& path, const Options& options) {
   throw Error(Errc::misuse, path.string() + ": page size " + std::to_string(options.page_size) +
                                 " is not 4096, 8192, 16384, 32768 or 65536");
@@ -30,9 +36,7 @@ format::Meta first_meta(std::uint32_t page_bytes) {
   const auto reserved_pages = static_cast<std::uint32_t>(format::kReservedBytes / page_bytes);
   format::Meta meta;
   meta.page_bytes = page_bytes;
-  for (std::size_t index = 0; index < meta.file_id.size(); ++index) {
-    meta.file_id[index] = static_cast<std::uint8_t>(random_word());
-  }
+  meta.file_id = random_file_id();
   meta.checksum_seed = random_word();
   meta.sequence = 1;
   meta.checkpoint = 1;
@@ -91,6 +95,11 @@ auto with_first_image(const std::filesystem::path& path, const Options& options,
 }
 
 }  // namespace
+
+void begin_own_history(format::Meta& meta) {
+  constexpr std::uint64_t kSequenceUntouched = 2;  // of the second meta of a new file
+  if (meta.sequence <= kSequenceUntouched && meta.txn > 1) meta.file_id = random_file_id();
+}
 
 bool create_file(const std::filesystem::path& path, const Options& options) {
   return with_first_image(path, options, [&](const storage::DataFile::Image& image) {

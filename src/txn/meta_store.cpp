@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/test_points.h"
+#include "txn/recovery.h"
 
 namespace quire::txn {
 namespace {
@@ -106,6 +107,7 @@ void mark_in_use(Store& store) {
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   const format::MetaChoice newest = store.read_metas();
   format::Meta meta = newest.meta;
+  begin_own_history(meta);
   meta.sequence += 1;
   meta.clean = 0;
   store_both(store, meta, 1 - newest.slot);

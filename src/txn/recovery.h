@@ -17,6 +17,11 @@ namespace quire::txn {
 // A new database in memory. Throws Errc::misuse (page size), no_space, io.
 storage::MemoryFiles create_in_memory(const Options& options);
 
+// For who is about to store the next meta: a restored backup becomes a database of its own with its
+// first change. Its transactions have the numbers, and often the pages, of other ones in the
+// database that it comes from, so an increment of either must not fit the other.
+void begin_own_history(format::Meta& meta);
+
 // The file's canonical path; created when missing and allowed. Throws Errc::io, no_space,
 // unsupported_filesystem, misuse (page size).
 std::filesystem::path ensure_file(const std::filesystem::path& path, const Options& options);

@@ -84,11 +84,14 @@ void Transaction::give_up_values(OpenSavepoint& newest) {
   open_values_.clear();
   if (lost.empty()) return;
   space_.release_savepoint();
-  for (const OpenSavepoint::FinishedValue& value : lost) {
-    room_for_one(state_.catalogue);
-    space_.free_extent(value.extent);
-  }
+  for (const OpenSavepoint::FinishedValue& value : lost) space_.free_extent(value.extent);
   space_.begin_savepoint();
+  // Should the savepoint around this one be rolled back as well, these frees are taken back.
+  if (savepoints_.size() < 2) return;
+  OpenSavepoint& around = savepoints_[savepoints_.size() - 2];
+  for (const OpenSavepoint::FinishedValue& value : lost) {
+    if (value.number < around.next_value_number) around.finished_values.push_back(value);
+  }
 }
 
 void Transaction::roll_back_to(std::uint64_t savepoint) {
@@ -98,7 +101,11 @@ void Transaction::roll_back_to(std::uint64_t savepoint) {
   const bool has_failed = std::exchange(is_broken_, true);  // until all is back
   is_out_of_space_ = false;
   // What a checkpoint that failed has announced must not be allocated before it was given back.
-  if (has_failed) settle_checkpoint(store_);
+  if (has_failed) {
+    settle_checkpoint(store_);
+    // The file may have grown before there was no more room.
+    space_.set_page_count(static_cast<std::uint32_t>(store_.allocator().file_pages()));
+  }
   drop_unsettled();
   while (savepoints_.back().number != savepoint) {
     return_to_newest();

@@ -152,10 +152,12 @@ void Transaction::require_sizes(std::string_view key, std::uint64_t value_bytes)
     throw Error(Errc::too_large, store_.name() + ": a key of " + std::to_string(key.size()) +
                                      " bytes; at most " + std::to_string(key_bytes_max));
   }
-  if (value_bytes > store_.data().reserved_bytes()) {
+  const std::uint64_t file_bytes_max = std::min<std::uint64_t>(
+      store_.data().reserved_bytes(), shared::kPageCapacity * store_.facts().page_bytes);
+  if (value_bytes > file_bytes_max) {
     throw Error(Errc::too_large, store_.name() + ": a value of " + std::to_string(value_bytes) +
                                      " bytes; the file can grow to " +
-                                     std::to_string(store_.data().reserved_bytes()));
+                                     std::to_string(file_bytes_max));
   }
 }
 

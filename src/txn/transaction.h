@@ -253,6 +253,7 @@ class Transaction {
   btree::WaitingPuts waiting_;     // logged, but not in the tree
   OpenTable* deferred_ = nullptr;  // the table whose puts wait; null: none do
   std::optional<ValueInPlace> reserved_;
+  std::vector<std::byte> memory_kept_;  // of the short value that was reserved before
   std::map<std::uint64_t, ValueInPlace> open_values_;  // by number
   std::uint64_t next_value_number_ = 1;
   bool background_checkpoints_;

@@ -65,6 +65,8 @@ void Transaction::put_reserved() {
                                              store_.facts().checksum_seed);
   }
   put_in_place(value);
+  // The call that has made it an entry may have got its bytes as arguments.
+  memory_kept_ = std::move(value.memory);
 }
 
 void Transaction::put_in_place(ValueInPlace& value) {
@@ -130,18 +132,21 @@ void Transaction::finish_value(std::uint64_t number) {
                                   " bytes has only " + std::to_string(open.written_bytes) +
                                   "; write the others first");
   }
-  ValueInPlace value = std::move(open);
-  open_values_.erase(number);
-  if (!value.is_inline()) {
+  // What fails before the tree changes leaves the value open: its pages are not forgotten.
+  settle();
+  require_table_room(*open.table);
+  if (!open.is_inline()) {
     const std::uint64_t room_bytes =
-        std::uint64_t{value.extent.page_count} * store_.facts().page_bytes;
-    const std::vector<std::byte> zeros(room_bytes - value.size_bytes);
-    space_.write_value(value.extent, value.size_bytes, zeros.data(), zeros.size());
-    value.extent.checksum = value.checksum.value();
+        std::uint64_t{open.extent.page_count} * store_.facts().page_bytes;
+    const std::vector<std::byte> zeros(room_bytes - open.size_bytes);
+    space_.write_value(open.extent, open.size_bytes, zeros.data(), zeros.size());
+    open.extent.checksum = open.checksum.value();
     if (!savepoints_.empty() && number < savepoints_.back().next_value_number) {
-      savepoints_.back().finished_values.push_back({number, value.extent});
+      savepoints_.back().finished_values.push_back({number, open.extent});
     }
   }
+  ValueInPlace value = std::move(open);
+  open_values_.erase(number);
   put_in_place(value);
 }
 
@@ -149,7 +154,6 @@ void Transaction::discard_open_values() {
   if (open_values_.empty()) return;
   for (const auto& [number, value] : open_values_) {
     if (value.is_inline()) continue;
-    room_for_one(state_.catalogue);
     space_.free_extent(value.extent);
   }
   open_values_.clear();

@@ -62,5 +62,17 @@ TEST(WaitingPuts, TakeEmptyKeysAndValues) {
   EXPECT_EQ(puts.value(0), "");
 }
 
+// Which of them came last was told by where their bytes stood, and these have none.
+TEST(WaitingPuts, OfTheEmptyKeyLeaveTheLastOneToo) {
+  for (int count = 1; count < 40; ++count) {
+    WaitingPuts puts;
+    for (int i = 0; i < count; ++i) puts.add("", "");
+    puts.add("", "last");
+    puts.sort();
+    ASSERT_EQ(puts.size(), 1u);
+    EXPECT_EQ(puts.value(0), "last") << count;
+  }
+}
+
 }  // namespace
 }  // namespace quire::btree

@@ -254,6 +254,49 @@ TEST_F(Increments, ToABackupThatWasWrittenToAreRefused) {
   EXPECT_EQ(errc_of([&] { apply_increment(target("copy"), target("increment")); }), Errc::misuse);
 }
 
+// Two copies of one backup went on, each for itself, with commits of the same numbers into the same
+// pages: an increment of the one was applied to a base that held what the other had done.
+TEST_F(Increments, OfARestoredBackupDoNotFitTheDatabaseItComesFrom) {
+  {
+    Database db{file_};
+    change(db, random_, 100);
+    backup(db.snapshot(), target("base"));
+  }
+  std::uint64_t txn = 0;
+  for (const char* name : {"one", "two"}) {
+    std::filesystem::copy_file(target("base"), target(name));
+    Database db{target(name)};
+    const std::uint64_t before = db.snapshot().txn();
+    db.put("a", name);
+    if (txn == 0) {
+      backup_since(db.snapshot(), before, target("first"));
+      txn = db.snapshot().txn();
+    } else {
+      db.put("z", name);
+      backup_since(db.snapshot(), txn, target("second"));
+    }
+  }
+  EXPECT_EQ(errc_of([&] { apply_increment(target("base"), target("first")); }), Errc::misuse);
+  EXPECT_EQ(errc_of([&] { apply_increment(target("base"), target("second")); }), Errc::misuse);
+  expect_sound(target("base"));
+}
+
+TEST(BackupAfterDamage, OfWhatThisProcessHasReadBeforeFindsIt) {
+  const ScratchDirectory directory;
+  const std::filesystem::path file = directory.file("damaged");
+  { Database{file}.put("key", "value that stands in a leaf of the tree"); }
+  Database db{file, {.verify = Verify::first_touch}};
+  EXPECT_TRUE(db.get("key").has_value());
+  const std::size_t at = read_file(file).rfind("value that stands");
+  ASSERT_NE(at, std::string::npos);
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(static_cast<std::streamoff>(at))
+      .put('V');
+  EXPECT_EQ(errc_of([&] { backup(db.snapshot(), directory.file("copy")); }), Errc::corrupt);
+  EXPECT_EQ(errc_of([&] { copy(db.snapshot(), directory.file("other"), {}, nullptr); }),
+            Errc::corrupt);
+}
+
 TEST_F(Increments, WithAnyByteChangedOrMissingChangeNothing) {
   Database db{file_};
   change(db, random_, 100);

@@ -304,6 +304,30 @@ TEST_F(Savepoints, SurviveALogThatIsTooSmallForTheTransaction) {
 
 // Whether the value was begun, written or finished before the savepoint or since: no page is lost,
 // and what was finished before it is there.
+// The inner one's rollback freed the pages, the outer one's took that back, and nobody was left to
+// free them.
+TEST_F(Savepoints, GiveUpAValueForGoodWhenOneInsideTheOtherIsRolledBack) {
+  Database db{file_};
+  const std::string text = pattern(200'000, 1);
+  for (const bool is_finished : {false, true}) {
+    for (const bool is_outer_kept : {false, true}) {
+      Transaction tx = db.begin();
+      tx.table().put("a", std::to_string(is_finished));
+      ValueWriter writer = tx.table().writer("key", text.size());
+      writer.write(text);
+      Savepoint outer = tx.savepoint();
+      Savepoint inner = tx.savepoint();
+      if (is_finished) writer.finish();
+      inner.rollback();
+      inner.release();
+      is_outer_kept ? outer.release() : outer.rollback();
+      tx.commit();
+      EXPECT_EQ(entries(db), (Entries{{"a", std::to_string(is_finished)}}));
+      expect_sound(db);
+    }
+  }
+}
+
 TEST_F(Savepoints, GiveUpValuesThatAreWrittenInPieces) {
   Database db{file_};
   const std::string text = pattern(200'000, 1);

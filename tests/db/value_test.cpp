@@ -370,5 +370,20 @@ TEST_F(Located, BytesStayWhileTheSnapshotLives) {
   EXPECT_EQ(read, pattern(kLarge));
 }
 
+// The call that takes the value had its bytes for an argument, in memory that was gone.
+TEST_F(Reserved, ThatWereReservedMayBeArgumentsOfTheNextCall) {
+  Database db{file_};
+  db.write([&](Transaction& tx) {
+    Table table = tx.table();
+    for (const std::size_t length : {std::size_t{16}, std::size_t{100'000}}) {
+      const std::span<std::byte> room = table.reserve("one", length);
+      std::fill(room.begin(), room.end(), std::byte{'v'});
+      table.put("two", {reinterpret_cast<const char*>(room.data()), room.size()});
+      EXPECT_EQ(table.get("two"), std::string(length, 'v'));
+      EXPECT_EQ(table.get("one"), std::string(length, 'v'));
+    }
+  });
+}
+
 }  // namespace
 }  // namespace quire::test
