@@ -165,8 +165,9 @@ QUIRE_API int quire_copy(const quire_snapshot* snapshot, const char* path);
 QUIRE_API int quire_begin(quire_db* db, quire_txn** txn);
 QUIRE_API int quire_begin_within(quire_db* db, int64_t timeout_nanoseconds, quire_txn** txn);
 
-/* Both end the transaction, whatever they return. After QUIRE_POISONED and QUIRE_IO it is unknown
- * whether the commit survives; after any other error nothing has happened. */
+/* Both end the transaction, whatever they return, but on the thread that began it only: elsewhere
+ * they change nothing, and the commit returns QUIRE_MISUSE. After QUIRE_POISONED and QUIRE_IO it is
+ * unknown whether the commit survives; after any other error nothing has happened. */
 QUIRE_API int quire_commit(quire_txn* txn);
 QUIRE_API void quire_rollback(quire_txn* txn);
 
@@ -187,8 +188,8 @@ QUIRE_API int quire_tables(quire_snapshot* snapshot, const quire_bytes** names, 
 /* The value, or QUIRE_NOT_FOUND. One descent, no copy. */
 QUIRE_API int quire_get(const quire_table* table, quire_bytes key, quire_bytes* value);
 
-/* What quire_get gives for each key; {NULL, 0} where it is absent. Much faster than one by one when
- * the table is larger than the processor's caches. */
+/* What quire_get gives for each key; {NULL, 0} where it is absent; after an error anything. Much
+ * faster than one by one when the table is larger than the processor's caches. */
 QUIRE_API int quire_get_many(const quire_table* table, const quire_bytes* keys, size_t count,
                              quire_bytes* values);
 

@@ -6,6 +6,7 @@
 
 namespace quire::btree {
 
+using format::LeafEntry;
 using format::LeafView;
 using format::TreeRoot;
 using format::ValueSet;
@@ -47,11 +48,25 @@ KeyValues::KeyValues(PageSpace& space, TreeRoot& tree, PairFinger& finger, Bytes
   const Path::Step& step = finger.keys.path.steps[0];
   naming_file(space.view(), [&] {
     const LeafView leaf(space.writer_view().read(step.pointer, 0), space.view().page_bytes);
-    values_ = Values::of(leaf.page(), leaf.entry(step.index));
+    const LeafEntry entry = leaf.entry(step.index);
+    values_ = Values::of(leaf.page(), entry);
+    judge(leaf.page(), entry);
   });
   if (!values_.set && finger.key != key) {
     finger.values.forget();
     finger.key = key;
+  }
+}
+
+// What is stored again, with little changed, must be what may be stored.
+void KeyValues::judge(const std::byte* page, const LeafEntry& entry) const {
+  const std::uint32_t page_bytes = space_.view().page_bytes;
+  if (entry.key.size() > format::key_bytes_max(page_bytes)) {
+    format::damaged(page, "a key is too long");
+  }
+  const auto key_bytes = static_cast<std::uint32_t>(entry.key.size());
+  if (values_.set && entry.value.size() > format::set_bytes_max(key_bytes, page_bytes)) {
+    format::damaged(page, "a set of values too long for a leaf");
   }
 }
 
@@ -184,6 +199,9 @@ void KeyValues::store_set(Bytes set) {
 }
 
 void KeyValues::store_tree(const TreeRoot& values) {
+  if (values.entry_count == 0 || values.extent_pages != 0) {
+    space_.view().corrupt(values.root.page, "a tree of values that is not what its key says");
+  }
   std::byte reference[format::kSubTreeBytes];
   encode_sub_tree(values, reference);
   put_at(space_, tree_, finger_.keys, key_,

@@ -75,6 +75,7 @@ class KeyValues {
   void insert_first(Bytes value);
   void insert_into_set(Bytes value);
   void become_tree(Bytes value);
+  void judge(const std::byte* page, const format::LeafEntry& entry) const;
   void put_value(format::TreeRoot& values, Bytes value);
   bool become_set(const format::TreeRoot& values);
   void store_set(Bytes set);

@@ -13,8 +13,9 @@ quire_cursor* over(const quire::TableView& table, const quire::Cursor& first,
 // The entry where the cursor has come to.
 int arrived(quire_cursor& cursor, const quire::Cursor& at, quire_bytes* key, quire_bytes* value) {
   const quire::Bytes found = at.key();  // also finds out whether the cursor is still good
+  const quire::Bytes its_value = value != nullptr ? at.value() : quire::Bytes();
   if (key != nullptr) *key = handed_out(found);
-  if (value != nullptr) *value = handed_out(at.value());
+  if (value != nullptr) *value = handed_out(its_value);
   cursor.at = at;
   cursor.place = Place::inside;
   return QUIRE_OK;

@@ -221,22 +221,31 @@ int quire_begin_within(quire_db* db, int64_t timeout_nanoseconds, quire_txn** tx
   });
 }
 
-int quire_commit(quire_txn* txn) {
-  const std::unique_ptr<quire_txn> ended(txn);
+namespace {
+
+bool is_anothers(const quire_txn* txn) noexcept {
+  return txn != nullptr && txn->thread != std::this_thread::get_id();
+}
+
+template <typename... Durability>
+int commit(quire_txn* txn, Durability... durability) {
   return guarded([&]() -> int {
     require(txn);
-    txn->transaction.commit();
+    if (is_anothers(txn)) {
+      throw quire::Error(quire::Errc::misuse, "a transaction stays on the thread that began it");
+    }
+    const std::unique_ptr<quire_txn> ended(txn);
+    txn->transaction.commit(durability...);
     return QUIRE_OK;
   });
 }
 
-int quire_commit_relaxed(quire_txn* txn) {
-  const std::unique_ptr<quire_txn> ended(txn);
-  return guarded([&]() -> int {
-    require(txn);
-    txn->transaction.commit(quire::Durability::relaxed);
-    return QUIRE_OK;
-  });
-}
+}  // namespace
 
-void quire_rollback(quire_txn* txn) { delete txn; }
+int quire_commit(quire_txn* txn) { return commit(txn); }
+
+int quire_commit_relaxed(quire_txn* txn) { return commit(txn, quire::Durability::relaxed); }
+
+void quire_rollback(quire_txn* txn) {
+  if (!is_anothers(txn)) delete txn;
+}

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -44,6 +45,7 @@ struct quire_snapshot {
 struct quire_txn {
   quire::Transaction transaction;
   quire::capi::Tables tables = {};
+  std::thread::id thread = std::this_thread::get_id();  // that began it
 };
 
 // A range, and a place in it, or before or behind it.

@@ -94,7 +94,9 @@ class LogSalvage {
     Operation operation;
     while (operations.next(operation)) {
       const std::size_t longest = format::key_bytes_max(source_.view().page_bytes);
-      if (operation.key.size() > longest) return false;
+      // The first end of a range is cut behind one byte more than a key may have.
+      const bool is_range = operation.kind == OperationKind::erase_range;
+      if (operation.key.size() > longest + (is_range ? 1 : 0)) return false;
       if (operation.kind == OperationKind::insert_pair && operation.value.size() > longest) {
         return false;
       }

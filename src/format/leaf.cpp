@@ -177,7 +177,7 @@ bool leaf_replace(std::byte* page, std::uint32_t page_bytes, std::uint32_t index
                   const LeafEntry& entry) {
   const LeafView leaf(page, page_bytes);
   const LeafEntry old = leaf.entry(index);
-  QUIRE_ASSERT(entry.key.size() == old.key.size());
+  if (entry.key.size() != old.key.size()) damaged(page, "leaf has changed since it was searched");
   if (old.record_bytes() > leaf.heap_live()) damaged(page, "leaf's records exceed its heap");
   const std::uint32_t live_without = leaf.heap_live() - old.record_bytes();
   const std::uint32_t record_bytes = entry.record_bytes();

@@ -66,8 +66,11 @@ storage::RegionFile Region::open_file(const storage::DataFile& data) {
 
 // It is about to be overwritten, and no name says that it is ours.
 void Region::require_region() const {
+  // One that somebody died in making has no magic yet, but its length or none.
   const std::uint64_t magic = read_header().magic;
-  if (magic == 0 || magic == kRegionMagic) return;
+  const std::uint64_t size_bytes = file_.size_bytes();
+  if (magic == kRegionMagic) return;
+  if (magic == 0 && (size_bytes == 0 || size_bytes == kRegionBytes)) return;
   throw Error(Errc::misuse, path() +
                                 ": is no region of a database in memory; pass the descriptors "
                                 "in their order");

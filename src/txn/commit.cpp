@@ -107,10 +107,8 @@ void Transaction::write_catalogue() {
 // A version that does not know multimaps must find the bit in the metas before it finds one in the
 // log: the commit that makes the file's first one is a checkpoint. The bit stays.
 bool Transaction::names_new_feature() const {
-  const bool is_any = std::any_of(tables_.begin(), tables_.end(), [](const auto& named) {
-    return named.second.is_multimap && named.second.is_changed;
-  });
-  return is_any && (store_.read_metas().meta.incompat & format::kIncompatMultimaps) == 0;
+  return has_made_multimap_ &&
+         (store_.read_metas().meta.incompat & format::kIncompatMultimaps) == 0;
 }
 
 bool Transaction::fits_log() const {

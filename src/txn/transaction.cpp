@@ -185,6 +185,7 @@ void Transaction::create_if_absent(OpenTable& table, bool is_multimap) {
   using format::OperationKind;
   if (table.exists) return;
   create(table, static_cast<std::uint32_t>(state_.next_table_id++), is_multimap);
+  has_made_multimap_ |= is_multimap;
   log({.kind = is_multimap ? OperationKind::create_multimap : OperationKind::create,
        .table_id = table.table_id,
        .key = table.name});

@@ -243,8 +243,9 @@ class Transaction {
   std::uint64_t table_count_ = 0;
   std::vector<std::byte> record_;  // room for a header, and the payload
   bool names_extents_ = false;
-  bool log_is_dropped_ = false;  // more than a record may hold: the commit is a checkpoint
-  Packing packing_;              // of that checkpoint
+  bool has_made_multimap_ = false;  // which the record says, even if it is dropped again
+  bool log_is_dropped_ = false;     // more than a record may hold: the commit is a checkpoint
+  Packing packing_;                 // of that checkpoint
   bool is_replay_ = false;
   btree::Appender appender_;
   OpenTable* appended_ = nullptr;  // whose tree the appender holds, while it is open

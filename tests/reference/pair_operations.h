@@ -153,7 +153,9 @@ class PairOperations {
       ASSERT_LT(each, limit);
       ++seen;
     }
-    if (count > 0 && limit > v) ASSERT_EQ(seen, at->second.lower_bound(limit));
+    if (count > 0 && limit > v) {
+      ASSERT_EQ(seen, at->second.lower_bound(limit));
+    }
     std::size_t backwards = 0;
     const ValueRange values = map.values(k);
     for (auto position = values.end(); position != values.begin(); ++backwards) --position;
@@ -161,7 +163,9 @@ class PairOperations {
     const auto next = model.upper_bound(k);
     const PairCursor behind = map.upper_bound(k);
     ASSERT_EQ(behind == map.end(), next == model.end());
-    if (next != model.end()) ASSERT_EQ(behind.key(), next->first);
+    if (next != model.end()) {
+      ASSERT_EQ(behind.key(), next->first);
+    }
   }
 
   // Some steps from somewhere, forwards and back.
