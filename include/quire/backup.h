@@ -40,8 +40,8 @@ QUIRE_API BackupReport backup(const Snapshot& source, int descriptor,
 
 // Writes what the snapshot has and the state of commit `txn` had not: pages and values born later,
 // and where the trees begin. That state need not exist any more. Cost: reads what it writes.
-// Errors as `backup`; Errc::misuse when `txn` is beyond the snapshot; Errc::read_only
-// in a process that may only read, over a log that nobody has replayed.
+// Errors as `backup`; Errc::misuse when `txn` is beyond the snapshot; Errc::read_only in
+// a process that may only read, over a log that nobody has replayed.
 QUIRE_API BackupReport backup_since(const Snapshot& source, std::uint64_t txn,
                                     const std::filesystem::path& target,
                                     const BackupOptions& options = {});
@@ -51,9 +51,9 @@ QUIRE_API BackupReport backup_since(const Snapshot& source, std::uint64_t txn, i
 // Makes a backup what `backup` of the increment's snapshot would have made. `database` must be what
 // `backup` or the last increment has made and nobody has written to since, of the same database and
 // of the commit that the increment begins from; nobody has it open. (A backup that took the place
-// of its source and was written to is another database: begin with a new backup.) The result is built beside it,
-// verified as a whole, flushed, and then takes its name at once: a death on the way changes
-// nothing, and needs as much room as the file.
+// of its source and was written to is another database: begin with a new backup.) The result is
+// built beside it, verified as a whole, flushed, and then takes its name at once: a death on the
+// way changes nothing, and needs as much room as the file.
 //
 // Errors: Errc::misuse when the increment is not for this file as it is; Errc::corrupt when it is
 // damaged or cut short; Errc::busy while somebody has the file open; Errc::not_a_database,
