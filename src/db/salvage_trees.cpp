@@ -208,25 +208,76 @@ void SalvageTrees::adopt_by_pointers(Tree& tree) {
 
 // Every leaf of the checkpoint that no whole page leads to belongs below some damaged branch. With
 // a whole space map, which says what is a page of the checkpoint and not of an older one, its keys
-// tell below which, unless several tables have lost those keys: then the damaged branch has to
-// point to it.
+// tell below which, unless several tables have lost those keys, or it may be values that have lost
+// their key: then the damaged branch has to point to it.
 void SalvageTrees::adopt_leaves() {
   if (!source_.has_marks() || !trees_.front().losses.empty()) {
     for (std::size_t i = 1; i < trees_.size(); ++i) adopt_by_pointers(trees_[i]);
     return;
   }
+  // These are read when the leaf that names them is.
+  const std::set<std::uint32_t> of_values = pages_of_values();
   for (std::uint32_t page = 0; page < view_.page_count; ++page) {
-    if (!is_left(page)) continue;
+    if (!is_left(page) || of_values.contains(page)) continue;
     const PagePtr pointer =
         format::pointer_to(PageId{page}, TxnId{format::header_of(view_.at(PageId{page})).birth});
     if (!source_.fault_of(pointer, 0, KeyRange{}).empty()) continue;
     const LeafView leaf(view_.at(PageId{page}), view_.page_bytes);
     Tree* const parent = parent_of(leaf, pointer);
     if (parent == nullptr) continue;
+    if (parent->kind == Kind::multimap && !is_leaf_of_multimap(leaf)) continue;
     reached_[page] = true;
     read_leaf(*parent, leaf);
   }
   pass_branches();
+}
+
+// Of the trees of values that whole leaves name which nothing has read so far.
+std::set<std::uint32_t> SalvageTrees::pages_of_values() const {
+  std::set<std::uint32_t> pages;
+  for (std::uint32_t page = 0; page < view_.page_count; ++page) {
+    if (!is_left(page) || level_of({page, 0}) != 0) continue;
+    const PagePtr pointer =
+        format::pointer_to(PageId{page}, TxnId{format::header_of(view_.at(PageId{page})).birth});
+    if (!source_.fault_of(pointer, 0, KeyRange{}).empty()) continue;
+    const LeafView leaf(view_.at(PageId{page}), view_.page_bytes);
+    for (std::uint32_t i = 0; i < leaf.count(); ++i) {
+      const LeafEntry entry = leaf.entry(i);
+      if (!entry.in_tree) continue;
+      if (const auto values = format::decode_sub_tree(entry.value)) {
+        note_below(values->root, values->height - 1u, pages);
+      }
+    }
+  }
+  return pages;
+}
+
+void SalvageTrees::note_below(PagePtr pointer, std::uint32_t level,
+                              std::set<std::uint32_t>& pages) const {
+  if (view_.fault_of(pointer, level) != nullptr || !pages.insert(pointer.page).second) return;
+  for (const PagePtr child : children_of(pointer, level)) note_below(child, level - 1, pages);
+}
+
+// Trees of values whose leaf is damaged: nothing names them any more, and what stands in them looks
+// like entries of any table.
+bool SalvageTrees::may_have_orphans() const {
+  return std::any_of(trees_.begin(), trees_.end(), [](const Tree& tree) {
+    return tree.kind == Kind::multimap &&
+           std::any_of(tree.losses.begin(), tree.losses.end(),
+                       [](const Loss& loss) { return loss.level == 0; });
+  });
+}
+
+bool SalvageTrees::is_leaf_of_multimap(const LeafView& leaf) const {
+  try {
+    for (std::uint32_t i = 0; i < leaf.count(); ++i) {
+      const btree::Values values = btree::Values::of(leaf.page(), leaf.entry(i));
+      if (values.set) values.set->judge();
+    }
+  } catch (const format::Damage&) {
+    return false;
+  }
+  return true;
 }
 
 // Whole branches below a damaged one, whose leaves were found: no trees of their own.
@@ -263,7 +314,8 @@ SalvageTrees::Tree* SalvageTrees::parent_of(const LeafView& leaf, PagePtr pointe
   for (Tree& tree : trees_) {
     if (std::any_of(tree.losses.begin(), tree.losses.end(), fits)) by_keys.push_back(&tree);
   }
-  if (by_keys.size() < 2) return by_keys.empty() ? nullptr : by_keys.front();
+  if (by_keys.empty()) return nullptr;
+  if (by_keys.size() == 1 && !may_have_orphans()) return by_keys.front();
   std::vector<Tree*> by_pointer;
   for (Tree* tree : by_keys) {
     if (std::any_of(tree->losses.begin(), tree->losses.end(), names)) by_pointer.push_back(tree);

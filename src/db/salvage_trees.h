@@ -70,6 +70,11 @@ class SalvageTrees {
 
   void adopt_leaves();
   void adopt_by_pointers(Tree& tree);
+  std::set<std::uint32_t> pages_of_values() const;
+  void note_below(format::PagePtr pointer, std::uint32_t level,
+                  std::set<std::uint32_t>& pages) const;
+  bool may_have_orphans() const;
+  bool is_leaf_of_multimap(const format::LeafView& leaf) const;
   void pass_branches();
   Tree* parent_of(const format::LeafView& leaf, format::PagePtr pointer);
   bool points_to(const Loss& loss, format::PagePtr wanted, std::set<std::uint32_t>& seen) const;

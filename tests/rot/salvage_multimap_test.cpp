@@ -8,6 +8,7 @@
 #include "btree/cursor.h"
 #include "btree/walk.h"
 #include "db/handles.h"
+#include "format/branch.h"
 #include "format/leaf.h"
 #include "support/metas.h"
 #include "support/small_database.h"
@@ -60,6 +61,22 @@ std::map<std::uint32_t, Pairs> pages_of_values(const Database& database) {
     if (!values.set) btree::walk(view, values.tree, finding);
   }
   return finding.found;
+}
+
+// Branches of the tree of keys.
+std::set<std::uint32_t> branches_of_keys(const Database& database) {
+  txn::Store& store = detail::Access::store(database);
+  const pages::PageView view = store.view(store.allocator().file_pages());
+  const auto record = txn::find_table(view, store.visible_state().catalogue, "map");
+  std::set<std::uint32_t> branches;
+  const auto add = [&](auto&& self, format::PagePtr pointer, std::uint32_t level) -> void {
+    if (level == 0) return;
+    branches.insert(pointer.page);
+    const format::BranchView branch(view.read(pointer, level), view.page_bytes);
+    for (std::uint32_t i = 0; i < branch.count(); ++i) self(self, branch.child(i), level - 1);
+  };
+  add(add, record->tree.root, record->tree.height - 1u);
+  return branches;
 }
 
 class SalvagedMultimap : public DatabaseTest {
@@ -148,6 +165,26 @@ TEST_F(SalvagedMultimap, LosesTheValuesOfADamagedLeafAndNoOther) {
     if (values.empty()) continue;
     ASSERT_EQ(report.losses[0].keys->first, values.begin()->first);
     ASSERT_EQ(report.missing_entry_count, values.size());
+  }
+}
+
+// Leaves of values were taken for leaves of the keys, because both have lost their place, and the
+// values were lost though every page of them was whole.
+TEST_F(SalvagedMultimap, LosesNothingWithABranchAboveItsKeys) {
+  const Multimaps whole = make();
+  std::set<std::uint32_t> branches;
+  {
+    const Database db{file_};
+    branches = branches_of_keys(db);
+  }
+  ASSERT_FALSE(branches.empty());
+  const std::string image = read_file(file_);
+  for (const std::uint32_t page : branches) {
+    std::string damaged = image;
+    damaged[std::uint64_t{page} * kSmallPageBytes + kSmallPageBytes - 100] ^= 0x10;
+    Multimaps made;
+    salvaged(damaged, made);
+    ASSERT_TRUE(made == whole) << "page " << page;
   }
 }
 
