@@ -69,7 +69,7 @@ TEST(ValueSet, WhoseBytesContradictEachOtherIsRefused) {
     EXPECT_THROW(ValueSet(kPage, good.substr(0, size)).judge(), Damage) << size;
   }
   EXPECT_THROW(ValueSet(kPage, good + "g").judge(), Damage);
-  for (const std::size_t at : {0, 1, 6, 7}) {  // the count, the last end
+  for (const std::size_t at : {0u, 1u, 6u, 7u}) {  // the count, the last end
     for (int bit = 0; bit < 8; ++bit) {
       std::string bad = good;
       bad[at] = static_cast<char>(bad[at] ^ 1 << bit);
