@@ -14,7 +14,7 @@
 
 namespace quire::bench {
 
-// An allocator for up to eight million pages, all of them free.
+// An allocator for up to eight million pages, all of them free but those where a file's metas are.
 class AllocatorInMemory {
  public:
   explicit AllocatorInMemory(std::uint64_t page_count) : region_(storage::RegionFile::in_memory()) {
@@ -35,6 +35,7 @@ class AllocatorInMemory {
         .undo_capacity = kMiB,
         .segment_capacity = 4096});
     allocator_->reset(page_count);
+    allocator_->mark_used({PageId{0}, kReservedPages});
     allocator_->recount();
     begin();
   }
@@ -56,6 +57,7 @@ class AllocatorInMemory {
  private:
   static constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
   static constexpr std::uint64_t kRegionBytes = 256 * kMiB;
+  static constexpr std::uint32_t kReservedPages = format::kReservedBytes / 4096;
 
   void begin() {
     txn_ = {txn_.value + 1};
