@@ -61,7 +61,7 @@ TEST_P(EraseRange, LeavesWhatTheModelHas) {
       const std::uint64_t needed = pages_needed_for_range(tree);
       const std::uint64_t before = model.size();
       if (limit && *limit < first && random.one_in(2)) limit->swap(first);
-      const std::uint64_t erased = erase_range(store.space(), tree, first, limit);
+      const std::uint64_t erased = store.erase_range(tree, first, limit);
       if (!limit || first < *limit) erase_from_model(model, first, limit);
       ASSERT_EQ(erased, before - model.size()) << "replay with QUIRE_SEED=" << seed;
       ASSERT_GE(store.space().free_pages() + needed, room);
@@ -78,7 +78,7 @@ TEST_P(EraseRange, OfAllLeavesTheEmptyTree) {
   TreeRoot tree;
   for (std::uint64_t i = 0; i < 20'000; ++i) store.put(tree, numbered(i), "value");
   store.commit();
-  EXPECT_EQ(erase_range(store.space(), tree, "", std::nullopt), 20'000u);
+  EXPECT_EQ(store.erase_range(tree, "", std::nullopt), 20'000u);
   EXPECT_FALSE(tree.root);
   EXPECT_EQ(tree.leaf_pages + tree.branch_pages + tree.entry_count + tree.height, 0u);
   store.expect_no_leak(tree);
@@ -91,7 +91,7 @@ TEST_P(EraseRange, TakesAFewPagesWhateverItsLength) {
   for (std::uint64_t i = 0; i < 60'000; ++i) store.put(tree, numbered(i), test::pattern(60, i));
   store.commit();
   const std::uint64_t room = store.space().free_pages();
-  EXPECT_EQ(erase_range(store.space(), tree, numbered(100), numbered(59'900)), 59'800u);
+  EXPECT_EQ(store.erase_range(tree, numbered(100), numbered(59'900)), 59'800u);
   EXPECT_GE(store.space().free_pages() + 2 * 4, room);
   store.expect_no_leak(tree);
   EXPECT_LE(tree.leaf_pages, 3 + 200 * 90 / GetParam());
@@ -102,7 +102,7 @@ TEST_P(EraseRange, MergesWhatIsLeftAtItsEnds) {
   TreeStore store{GetParam(), (64u << 20) / GetParam()};
   TreeRoot tree;
   for (std::uint64_t i = 0; i < 60'000; ++i) store.put(tree, numbered(i), test::pattern(60, i));
-  EXPECT_EQ(erase_range(store.space(), tree, numbered(1), numbered(59'999)), 59'998u);
+  EXPECT_EQ(store.erase_range(tree, numbered(1), numbered(59'999)), 59'998u);
   EXPECT_EQ(tree.leaf_pages, 1u);
   EXPECT_EQ(tree.height, 1u);
   store.expect_no_leak(tree);
@@ -115,11 +115,11 @@ TEST_P(EraseRange, OfNothingChangesNothing) {
   store.commit();
   const TreeRoot before = tree;
   const std::uint64_t room = store.space().free_pages();
-  EXPECT_EQ(erase_range(store.space(), tree, numbered(11), numbered(12)), 0u);
-  EXPECT_EQ(erase_range(store.space(), tree, numbered(12), numbered(12)), 0u);
-  EXPECT_EQ(erase_range(store.space(), tree, numbered(14), numbered(12)), 0u);
-  EXPECT_EQ(erase_range(store.space(), tree, "f", std::nullopt), 0u);
-  EXPECT_EQ(erase_range(store.space(), tree, "", "a"), 0u);
+  EXPECT_EQ(store.erase_range(tree, numbered(11), numbered(12)), 0u);
+  EXPECT_EQ(store.erase_range(tree, numbered(12), numbered(12)), 0u);
+  EXPECT_EQ(store.erase_range(tree, numbered(14), numbered(12)), 0u);
+  EXPECT_EQ(store.erase_range(tree, "f", std::nullopt), 0u);
+  EXPECT_EQ(store.erase_range(tree, "", "a"), 0u);
   EXPECT_EQ(store.space().free_pages(), room);
   EXPECT_EQ(tree.root, before.root);
 }
@@ -136,7 +136,7 @@ TEST_P(EraseRange, OfADamagedTreeEnds) {
     format::branch_set_child(root, GetParam(), index, branch.child(0));
   }
   try {
-    erase_range(store.space(), tree, numbered(5), std::nullopt);
+    store.erase_range(tree, numbered(5), std::nullopt);
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Errc::corrupt);
   }

@@ -20,6 +20,7 @@
 
 #include "base/id.h"
 #include "btree/cursor.h"
+#include "btree/erase_range.h"
 #include "btree/tree.h"
 #include "btree/walk.h"
 #include "format/leaf.h"
@@ -155,6 +156,13 @@ class TreeStore {
     if (!btree::locate(*space_, tree, key, finger)) return false;
     btree::erase_at(*space_, tree, finger);
     return true;
+  }
+
+  // The way to where the tree was changed last may lead to pages that are no more.
+  std::uint64_t erase_range(format::TreeRoot& tree, std::string_view first,
+                            std::optional<std::string_view> limit) {
+    finger_of(tree).forget();
+    return btree::erase_range(*space_, tree, first, limit);
   }
 
   // `pair_count`: of a multimap.
