@@ -28,7 +28,15 @@ std::string_view Transaction::out_of_map(std::string_view argument, std::string&
 }
 
 void Transaction::log_put(const OpenTable& table, std::string_view key, std::string_view value) {
-  log({.kind = format::OperationKind::put, .table_id = table.table_id, .key = key, .value = value});
+  try {
+    log({.kind = format::OperationKind::put,
+         .table_id = table.table_id,
+         .key = key,
+         .value = value});
+  } catch (...) {
+    is_broken_ = true;  // the entry is stored, and a record without it must not be committed
+    throw;
+  }
 }
 
 bool Transaction::put(OpenTable& table, std::string_view key, std::string_view value,
