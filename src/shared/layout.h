@@ -18,7 +18,7 @@
 namespace quire::shared {
 
 inline constexpr std::uint64_t kRegionMagic = 0x006b636f6c2d7571;  // "qu-lock", as stored
-inline constexpr std::uint32_t kLayoutVersion = 4;
+inline constexpr std::uint32_t kLayoutVersion = 5;
 
 // What must agree before a process may touch a lock in here.
 struct RegionHeader {
@@ -97,6 +97,10 @@ struct Control {
   std::atomic<std::uint64_t> checkpointed_nanos;  // coarse_nanos of the last capture: a hint
   std::atomic<std::uint64_t>
       log_bytes_in_checkpoint;  // taken by others during the last one: a hint
+  std::atomic<std::uint64_t>
+      log_bytes_justified;  // by the data of the last capture: a hint; 0: there was none
+  std::atomic<std::uint32_t>
+      oversized_commits;  // that did not fit into the log, in the region's life: a hint
   std::atomic<std::uint32_t> epoch;
   std::atomic<std::uint32_t> clean;  // 1: the metas say so; the first write clears it on disk first
   alignas(64) CheckpointWords checkpoint;

@@ -99,6 +99,7 @@ struct Plan {
   bool commits = false;       // it is the commit of `txn` (rule 11)
   bool is_exclusive = false;  // the writer lock is held to the end: the log may move
   bool new_epoch = false;
+  bool outgrows_log = false;
   bool clean = false;
   Packing packing;
 };
@@ -121,6 +122,7 @@ class Checkpoint {
       first_slot_ = 1 - newest.slot;
       meta_ = newest.meta;
       fill_meta();
+      note_data(store_, plan_.state);
       if (plan_.is_exclusive) move_log();
       crash_point("checkpoint: log placed");
       place_map();
@@ -185,10 +187,15 @@ class Checkpoint {
   void move_log() {
     if (const auto lower = acquire_lower(meta_.log, plan_.packing.log_pages_max)) {
       place_log(*lower);
-    } else if (const std::uint32_t wanted_pages = larger_log_pages(store_, plan_.state);
+    } else if (const std::uint32_t wanted_pages =
+                   larger_log_pages(store_, plan_.state, plan_.outgrows_log);
                wanted_pages != 0 && wanted_pages <= plan_.packing.log_pages_max) {
       // Without it the log we have does as well, with more checkpoints.
-      if (const auto larger = acquire(store_, wanted_pages)) place_log(*larger);
+      if (const auto larger = acquire(store_, wanted_pages)) {
+        place_log(*larger);
+      } else {
+        note_log_stays(store_);
+      }
     }
   }
 
@@ -427,13 +434,15 @@ bool checkpoint_if_due(Store& store) {
   return true;
 }
 
-void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch,
-                          const Packing& packing) {
+void commit_by_checkpoint(Store& store, TxnId txn, const State& state, const CommitTerms& terms) {
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
-  run_exclusively(
-      store,
-      {.txn = txn, .state = state, .commits = true, .new_epoch = new_epoch, .packing = packing});
+  run_exclusively(store, {.txn = txn,
+                          .state = state,
+                          .commits = true,
+                          .new_epoch = terms.new_epoch,
+                          .outgrows_log = terms.outgrows_log,
+                          .packing = terms.packing});
 }
 
 void settle_checkpoint(Store& store) {

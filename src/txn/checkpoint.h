@@ -24,6 +24,13 @@ struct Packing {
   bool ends_file = false;  // the metas count pages only a little beyond the last one in use
 };
 
+// What is special about a commit that is a checkpoint.
+struct CommitTerms {
+  bool new_epoch = false;     // recovery: older records become void
+  bool outgrows_log = false;  // the log grows, if the data justifies it, so that the next ones fit
+  Packing packing;
+};
+
 // Checkpoints the newest commit and waits for it. With `mark_clean` the metas say that nothing
 // follows: only for the last process, which is alone. Throws Errc::poisoned, corrupt, no_space, io.
 void checkpoint(Store& store, bool mark_clean = false);
@@ -39,10 +46,9 @@ void checkpoint_by_writer(Store& store);
 bool checkpoint_if_due(Store& store);
 
 // Commits `txn`, whose changes are in no log record, as a checkpoint; the caller holds the writer
-// lock. After it returns, `txn` is visible, published and durable. `new_epoch` (recovery) makes
-// older records void.
-void commit_by_checkpoint(Store& store, TxnId txn, const State& state, bool new_epoch = false,
-                          const Packing& packing = {});
+// lock. After it returns, `txn` is visible, published and durable.
+void commit_by_checkpoint(Store& store, TxnId txn, const State& state,
+                          const CommitTerms& terms = {});
 
 // Completes or abandons a checkpoint whose owner died or failed, releases what a finished one
 // replaced (rules 12, 13). Every writer does so before it allocates anything: what a dead

@@ -47,8 +47,11 @@ void Transaction::commit(Durability durability) {
     if (fits_log()) {
       commit_by_record(durability);
     } else {
+      // One large load is no reason for a large log.
+      const bool outgrows_log = store_.control().oversized_commits.fetch_add(1) > 0;
       count_as_full();
-      commit_by_checkpoint(store_, txn_, state_, false, packing_);
+      commit_by_checkpoint(store_, txn_, state_,
+                           {.outgrows_log = outgrows_log, .packing = packing_});
       durability = Durability::full;
     }
   } catch (...) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "format/record.h"
 #include "shared/process.h"
 
 namespace quire::txn {
@@ -12,24 +11,78 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kLogBytesFew =
     128 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
 constexpr std::uint64_t kLogBytesHasty =
-    16 * kMiB;  // up to here, or as much as the data, if only it was full within ...
+    16 * kMiB;  // up to here, whatever the data, if it would be full within ...
 constexpr std::uint64_t kHastyNanos = 5 * shared::kNanosPerSecond;
-constexpr std::uint64_t kLogGrowthMax = 8;  // times its size
+constexpr std::uint64_t kLogGrowthMax = 8;  // times its size, where it does not fill so fast
+constexpr std::uint64_t kLogGrowthMin = 2;
+// It grows when so much of it is used: one part in so many, at least so many bytes.
+constexpr std::uint64_t kUsedFraction = 32;
+constexpr std::uint64_t kUsedBytesMin = kMiB / 2;
+
+struct LogUse {
+  std::uint64_t size_bytes;
+  std::uint64_t used_bytes;
+};
+
+LogUse log_use(const Store& store, Lsn log_end) noexcept {
+  return {store.log_bytes(),
+          log_end.value - store.control().log_start.load(std::memory_order_relaxed)};
+}
+
+// Since the last checkpoint was captured.
+std::uint64_t nanos_passed(const Store& store) noexcept {
+  return shared::coarse_nanos() -
+         store.control().checkpointed_nanos.load(std::memory_order_relaxed);
+}
+
+bool is_full(const Store& store, const LogUse& use) noexcept {
+  const std::uint64_t meanwhile =
+      store.control().log_bytes_in_checkpoint.load(std::memory_order_relaxed);
+  const std::uint64_t kept_bytes =
+      std::clamp(meanwhile * 3 / 2, use.size_bytes / 4, use.size_bytes / 2);
+  return use.used_bytes > use.size_bytes - kept_bytes;
+}
+
+// By the pages that are not free, less `waiting_pages` and the log.
+std::uint64_t justified_bytes(Store& store, std::uint64_t waiting_pages) noexcept {
+  const pages::Allocator& allocator = store.allocator();
+  const std::uint64_t unused_pages = allocator.free_pages() + waiting_pages;
+  const std::uint64_t used_bytes =
+      (allocator.file_pages() - std::min(unused_pages, allocator.file_pages())) *
+      store.facts().page_bytes;
+  const std::uint64_t data_bytes = used_bytes - std::min(used_bytes, store.log_bytes());
+  return std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
+}
+
+std::uint64_t size_within(std::uint64_t size_bytes, std::uint64_t limit, bool is_hasty) noexcept {
+  if (size_bytes * kLogGrowthMin > limit) return 0;
+  return is_hasty ? limit : std::min(size_bytes * kLogGrowthMax, limit);
+}
+
+// The size for a log of which little is used, when it was full before or will be within seconds;
+// 0: it stays. To grow it takes a checkpoint under the writer lock: the fewer pages that has to
+// write, the better.
+std::uint64_t better_bytes(Store& store, const LogUse& use) noexcept {
+  if (use.used_bytes < std::max(kUsedBytesMin, use.size_bytes / kUsedFraction)) return 0;
+  const shared::Control& control = store.control();
+  const double share = static_cast<double>(use.used_bytes) / static_cast<double>(use.size_bytes);
+  const bool is_hasty =
+      static_cast<double>(nanos_passed(store)) < static_cast<double>(kHastyNanos) * share;
+  if (!is_hasty && control.log_bytes_in_checkpoint.load(std::memory_order_relaxed) == 0) return 0;
+  const std::uint64_t known = control.log_bytes_justified.load(std::memory_order_relaxed);
+  const std::uint64_t justified = known != 0 ? known : justified_bytes(store, 0);
+  return size_within(use.size_bytes, is_hasty ? std::max(justified, kLogBytesHasty) : justified,
+                     is_hasty);
+}
 
 }  // namespace
 
-bool is_checkpoint_due(const Store& store, Lsn log_end) noexcept {
-  const shared::Control& control = store.control();
-  const std::uint64_t size_bytes = store.log_bytes();
-  const std::uint64_t used_bytes =
-      log_end.value - control.log_start.load(std::memory_order_relaxed);
-  const std::uint64_t kept_bytes =
-      std::clamp(control.log_bytes_in_checkpoint.load(std::memory_order_relaxed) * 3 / 2,
-                 size_bytes / 4, size_bytes / 2);
-  return used_bytes > size_bytes - kept_bytes;
+bool is_checkpoint_due(Store& store, Lsn log_end) noexcept {
+  const LogUse use = log_use(store, log_end);
+  return is_full(store, use) || better_bytes(store, use) != 0;
 }
 
-bool is_checkpoint_due(const Store& store) {
+bool is_checkpoint_due(Store& store) {
   State state;
   // Where there is none, commits rush by: the next one asks again.
   return store.load_state(store.visible(), state) && is_checkpoint_due(store, state.log_end);
@@ -38,32 +91,34 @@ bool is_checkpoint_due(const Store& store) {
 void note_commits_meanwhile(Store& store, Lsn begin) noexcept {
   State state;
   if (!store.load_state(store.visible(), state)) return;
-  store.control().log_bytes_in_checkpoint.store(state.log_end.value - begin.value,
-                                                std::memory_order_relaxed);
+  store.control().log_bytes_in_checkpoint.store(
+      std::max<std::uint64_t>(state.log_end.value - begin.value, 1), std::memory_order_relaxed);
+}
+
+void note_data(Store& store, const State& state) {
+  store.control().log_bytes_justified.store(
+      justified_bytes(store, store.allocator().deferred_pages(state.deferred_tail)),
+      std::memory_order_relaxed);
+}
+
+void note_log_stays(Store& store) noexcept {
+  store.control().log_bytes_justified.store(store.log_bytes(), std::memory_order_relaxed);
 }
 
 // A log that fills up soon makes checkpoints frequent. Each writes most of the pages that random
 // changes touch, and the next store into each of those faults, in every process; and a log that is
-// full before a checkpoint ends makes commits wait. The log grows, in few steps, to what the amount
-// of data justifies, and further where it was full within seconds.
-std::uint32_t larger_log_pages(Store& store, const State& state) {
-  if (!is_checkpoint_due(store)) return 0;
-  const pages::Allocator& allocator = store.allocator();
-  const std::uint64_t page_bytes = store.facts().page_bytes;
-  const std::uint64_t log_bytes = store.ring().size_bytes;
-  const std::uint64_t unused_pages =
-      allocator.free_pages() + allocator.deferred_pages(state.deferred_tail);
-  const std::uint64_t used_pages =
-      allocator.file_pages() - std::min(unused_pages, allocator.file_pages());
-  const std::uint64_t data_bytes =
-      used_pages * page_bytes - std::min(used_pages * page_bytes, log_bytes);
-  const std::uint64_t since_nanos =
-      shared::coarse_nanos() - store.control().checkpointed_nanos.load(std::memory_order_relaxed);
-  const bool is_hasty = since_nanos < kHastyNanos && log_bytes >= format::kLogBytesAtFirst;
-  const std::uint64_t limit = std::max({data_bytes / 3, std::min(data_bytes, kLogBytesFew),
-                                        is_hasty ? std::max(data_bytes, kLogBytesHasty) : 0});
-  if (log_bytes * 2 > limit) return 0;
-  return static_cast<std::uint32_t>(std::min(log_bytes * kLogGrowthMax, limit) / page_bytes);
+// full before a checkpoint ends makes commits wait.
+std::uint32_t larger_log_pages(Store& store, const State& state, bool is_too_small) {
+  const LogUse use = log_use(store, state.log_end);
+  std::uint64_t size_bytes = better_bytes(store, use);
+  if (size_bytes == 0 && is_too_small) {
+    const std::uint64_t justified =
+        justified_bytes(store, store.allocator().deferred_pages(state.deferred_tail));
+    const bool is_hasty = nanos_passed(store) < kHastyNanos;
+    size_bytes = size_within(use.size_bytes,
+                             is_hasty ? std::max(justified, kLogBytesHasty) : justified, false);
+  }
+  return static_cast<std::uint32_t>(size_bytes / store.facts().page_bytes);
 }
 
 }  // namespace quire::txn

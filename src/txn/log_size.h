@@ -5,16 +5,24 @@
 
 namespace quire::txn {
 
-// True when three quarters of the log are full, with its end there, or less where the last
-// checkpoint took so long that commits would have to wait for the end of the next.
-bool is_checkpoint_due(const Store& store, Lsn log_end) noexcept;
-bool is_checkpoint_due(const Store& store);  // with the newest commit's end
+// True when three quarters of the log are full, with its end there; or less where the last
+// checkpoint took so long that commits would have to wait for the end of the next; or when the log
+// should grow.
+bool is_checkpoint_due(Store& store, Lsn log_end) noexcept;
+bool is_checkpoint_due(Store& store);  // with the newest commit's end
 
-// Records how much log commits took while a checkpoint ran whose state ended at `begin`.
+// Records how much log commits took while a checkpoint ran whose state ended at `begin`, which was
+// due because the log was full.
 void note_commits_meanwhile(Store& store, Lsn begin) noexcept;
 
-// Pages that the log is to have, when that is more than it has; 0: it stays. The caller holds the
-// writer lock.
-std::uint32_t larger_log_pages(Store& store, const State& state);
+// Records how much data a captured state has. The caller holds the writer lock.
+void note_data(Store& store, const State& state);
+
+// Records that there is no room for a larger log: until the next capture nobody asks for one.
+void note_log_stays(Store& store) noexcept;
+
+// Pages that the log is to have, when that is more than it has; 0: it stays. `is_too_small`: also
+// when it is not full, because commits do not fit into it. The caller holds the writer lock.
+std::uint32_t larger_log_pages(Store& store, const State& state, bool is_too_small = false);
 
 }  // namespace quire::txn

@@ -13,6 +13,8 @@ bool Transaction::move_below(PageId limit) {
     moved.is_changed = btree::move_below(space_, moved.tree, limit);
   }
   packing_.limit = limit.value;
+  // No entry is written: no reason for a larger log.
+  packing_.log_pages_max = shared::unpack_run(store_.control().log_run.load()).page_count;
   log_is_dropped_ = true;
   // After the tables, because where they begin is written into it at the commit.
   const bool is_catalogue_moved = btree::move_below(space_, state_.catalogue, limit);

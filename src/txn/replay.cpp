@@ -151,7 +151,7 @@ void Transaction::commit_replay() {
     store_.control().published.store(txn_.value);
     store_.control().durable.store(state_.log_end.value);
   } else {
-    commit_by_checkpoint(store_, txn_, state_, true);
+    commit_by_checkpoint(store_, txn_, state_, {.new_epoch = true, .packing = {}});
   }
   store_.allocator().end();
   hold_.release();

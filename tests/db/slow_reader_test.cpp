@@ -222,6 +222,8 @@ class ToldOfSlowReaders : public SlowReaders {
   void SetUp() override {
     SlowReaders::SetUp();
     overwrite(*db_);
+    db_.reset();  // packs the file
+    db_.emplace(file_, Options{.durability = Durability::relaxed});
     held_ = db_->snapshot();
     before_ = read(*held_);
   }
