@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "support/child.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -38,6 +39,24 @@ TEST_F(LogSize, CommitsThatDoNotFitMakeItGrowUntilTheyDo) {
   put_one();
   EXPECT_EQ(stat(db).checkpoint_number, grown.checkpoint_number);
   EXPECT_GT(stat(db).log_used_bytes, kMiB);
+  expect_sound(db);
+}
+
+TEST_F(LogSize, RecordsBehindACommitThatMadeItGrowAreReplayed) {
+  Child writer{[&](Link& link) {
+    Database db{file_};
+    for (std::uint64_t i = 0; i < 4; ++i) put(db, i * 1500, 1500, 1000);
+    const Statistics grown = stat(db);
+    EXPECT_GE(grown.log_bytes, 2 * kMiB);
+    put(db, 6000, 1500, 1000);
+    EXPECT_EQ(stat(db).checkpoint_number, grown.checkpoint_number);
+    link.send(0);
+    link.receive();
+  }};
+  ASSERT_TRUE(writer.receive().has_value());
+  writer.kill();
+  const Database db{file_};
+  EXPECT_EQ(entries(db).size(), 7500u);
   expect_sound(db);
 }
 
