@@ -12,17 +12,19 @@
  *   quire_close(db);
  *
  * Results. Every function that can fail returns a code: QUIRE_OK, one that is an ordinary answer
- * (QUIRE_NOT_FOUND, QUIRE_EXISTS), or an error, whose text quire_message() gives. Results are
- * stored only with QUIRE_OK. A null handle, and a null pointer for a result, is QUIRE_MISUSE. No
- * C++ exception leaves a function.
+ * (QUIRE_NOT_FOUND, QUIRE_EXISTS, QUIRE_DIFFERENT), or an error, whose text quire_message() gives.
+ * Results are stored only with QUIRE_OK, where nothing else is said. A null handle, and a null
+ * pointer for a result that may not be null, is QUIRE_MISUSE. No C++ exception leaves a function.
  *
- * Lifetimes. A handle is valid until the function that ends it. Tables belong to their snapshot or
- * transaction and end with it. Keys and values that are handed out point into the file: valid as
- * long as the snapshot; in a transaction until the next change of the table. Transactions and
- * snapshots may outlive quire_close; the file is closed when the last of them has ended.
+ * Lifetimes. A handle is valid until the function that ends it. Tables, multimaps and savepoints
+ * belong to their snapshot or transaction and end with it. Keys and values that are handed out
+ * point into the file: valid as long as the snapshot; in a transaction until the next change of the
+ * table. Transactions and snapshots may outlive quire_close; the file is closed when the last of
+ * them has ended.
  *
  * Threads. A database: any, at once. A snapshot and its tables: any, at once. A transaction and
- * what belongs to it: the thread that began it. A cursor: one at a time.
+ * what belongs to it: the thread that began it; elsewhere every call is QUIRE_MISUSE, and changes
+ * nothing. A cursor: one at a time.
  */
 #pragma once
 
@@ -40,7 +42,9 @@ extern "C" {
 typedef struct quire_db quire_db;
 typedef struct quire_snapshot quire_snapshot;
 typedef struct quire_txn quire_txn;
+typedef struct quire_savepoint quire_savepoint;
 typedef struct quire_table quire_table;
+typedef struct quire_multimap quire_multimap;
 typedef struct quire_cursor quire_cursor;
 
 /* Any bytes. `data` may be null when `size` is 0; those that are handed out never are. */
@@ -79,7 +83,8 @@ enum {
 
   /* Ordinary answers: no text. */
   QUIRE_NOT_FOUND = 100, /* the key is absent; a cursor has passed the end; a time is over */
-  QUIRE_EXISTS = 101     /* quire_insert: the key is there, nothing has changed */
+  QUIRE_EXISTS = 101,    /* an insertion: the key, or pair, is there, nothing has changed */
+  QUIRE_DIFFERENT = 102  /* quire_compare_and_swap: the value is another, nothing has changed */
 };
 
 /* Text of the last error on this thread, "" before the first; valid until its next one. At most
@@ -166,7 +171,8 @@ QUIRE_API int quire_begin(quire_db* db, quire_txn** txn);
 QUIRE_API int quire_begin_within(quire_db* db, int64_t timeout_nanoseconds, quire_txn** txn);
 
 /* Both end the transaction, whatever they return, but on the thread that began it only: elsewhere
- * they change nothing, and the commit returns QUIRE_MISUSE. After QUIRE_POISONED and QUIRE_IO it is
+ * they change nothing, and the commit returns QUIRE_MISUSE. A thread that ends inside a transaction
+ * rolls it back; nobody can end its handle then. After QUIRE_POISONED and QUIRE_IO it is
  * unknown whether the commit survives; after any other error nothing has happened. */
 QUIRE_API int quire_commit(quire_txn* txn);
 QUIRE_API void quire_rollback(quire_txn* txn);
@@ -174,15 +180,25 @@ QUIRE_API void quire_rollback(quire_txn* txn);
 /* As quire_commit, returning when the commit is visible. */
 QUIRE_API int quire_commit_relaxed(quire_txn* txn);
 
+/* A place in the transaction to go back to, as quire::Savepoint; they stand within each other.
+ * quire_savepoint_rollback undoes everything since, and the savepoint stays open: release it then,
+ * or go on. It is allowed after QUIRE_NO_SPACE, and makes the transaction usable again.
+ * quire_savepoint_release keeps everything since; with QUIRE_OK it ends the handle. Both are
+ * QUIRE_MISUSE once a savepoint around this one was released or rolled back: the handle has no
+ * more use then, and is there until the transaction ends. What is open at the commit is kept. */
+QUIRE_API int quire_savepoint_begin(quire_txn* txn, quire_savepoint** savepoint);
+QUIRE_API int quire_savepoint_rollback(quire_savepoint* savepoint);
+QUIRE_API int quire_savepoint_release(quire_savepoint* savepoint);
+
 /* A table; no name ({NULL, 0}) is the default one. One that does not exist reads as empty, and the
  * first put creates it. Asked for again, the same handle comes back. */
 QUIRE_API int quire_snapshot_table(quire_snapshot* snapshot, quire_bytes name, quire_table** table);
 QUIRE_API int quire_txn_table(quire_txn* txn, quire_bytes name, quire_table** table);
 
-/* Removes a named table; QUIRE_NOT_FOUND when it does not exist. */
+/* Removes a named table or multimap; QUIRE_NOT_FOUND when it does not exist. */
 QUIRE_API int quire_drop(quire_txn* txn, quire_bytes name);
 
-/* The names of the named tables, in order; the array belongs to the snapshot. */
+/* The names of the named tables and multimaps, in order; the array belongs to the snapshot. */
 QUIRE_API int quire_tables(quire_snapshot* snapshot, const quire_bytes** names, size_t* count);
 
 /* The value, or QUIRE_NOT_FOUND. One descent, no copy. */
@@ -196,20 +212,87 @@ QUIRE_API int quire_get_many(const quire_table* table, const quire_bytes* keys, 
 /* Number of entries; kept, not counted. */
 QUIRE_API int quire_count(const quire_table* table, uint64_t* count);
 
+/* About how many entries have first <= key < limit (null: no bound), from two descents; exact where
+ * they are few. */
+QUIRE_API int quire_estimate(const quire_table* table, const quire_bytes* first,
+                             const quire_bytes* limit, uint64_t* count);
+
 /* Changes: of tables of a transaction; others are QUIRE_READ_ONLY. After QUIRE_NO_SPACE, QUIRE_IO
- * and QUIRE_CORRUPT the transaction can only be rolled back. */
+ * and QUIRE_CORRUPT the transaction can only be rolled back; after QUIRE_NO_SPACE also to a
+ * savepoint. */
 QUIRE_API int quire_put(quire_table* table, quire_bytes key, quire_bytes value);
 QUIRE_API int quire_insert(quire_table* table, quire_bytes key, quire_bytes value);
 QUIRE_API int quire_erase(quire_table* table, quire_bytes key); /* or QUIRE_NOT_FOUND */
 QUIRE_API int quire_clear(quire_table* table);
 
+/* Removes the entries with first <= key < limit (null: no bound), or those that begin with
+ * `prefix`, whole subtrees at once, and stores how many there were; `erased` may be null. */
+QUIRE_API int quire_erase_range(quire_table* table, const quire_bytes* first,
+                                const quire_bytes* limit, uint64_t* erased);
+QUIRE_API int quire_erase_prefix(quire_table* table, quire_bytes prefix, uint64_t* erased);
+
+/* Calls that look and change at once.
+ *
+ * quire_replace: only what is there, or QUIRE_NOT_FOUND.
+ * quire_insert_or_get: stores the value that the key has afterwards; with QUIRE_EXISTS it is the
+ * one that was there.
+ * quire_take: erases, or QUIRE_NOT_FOUND; stores a copy of the value, which is valid until the next
+ * quire_take of this table, or the end of the transaction.
+ * quire_compare_and_swap: makes the value `desired` if it is `expected`, else QUIRE_DIFFERENT; null
+ * stands for an absent key, both ways.
+ * quire_add: adds to a counter, as quire::Table::add has them, an absent one being 0; `sum` may be
+ * null. QUIRE_MISUSE, and nothing changes, where the value is none or the sum overflows. */
+QUIRE_API int quire_replace(quire_table* table, quire_bytes key, quire_bytes value);
+QUIRE_API int quire_insert_or_get(quire_table* table, quire_bytes key, quire_bytes value,
+                                  quire_bytes* there);
+QUIRE_API int quire_take(quire_table* table, quire_bytes key, quire_bytes* value);
+QUIRE_API int quire_compare_and_swap(quire_table* table, quire_bytes key,
+                                     const quire_bytes* expected, const quire_bytes* desired);
+QUIRE_API int quire_add(quire_table* table, quire_bytes key, int64_t delta, int64_t* sum);
+
+/* A multimap: each key has any number of different values, sorted (quire/multimap.h). One that does
+ * not exist reads as empty, and the first insertion creates it. QUIRE_MISUSE for a table that is
+ * none, as quire_..._table is for one that is; quire_is_multimap tells (or QUIRE_NOT_FOUND). */
+QUIRE_API int quire_snapshot_multimap(quire_snapshot* snapshot, quire_bytes name,
+                                      quire_multimap** multimap);
+QUIRE_API int quire_txn_multimap(quire_txn* txn, quire_bytes name, quire_multimap** multimap);
+QUIRE_API int quire_is_multimap(const quire_snapshot* snapshot, quire_bytes name);
+
+/* How many values a key has, 0 when it is absent; how many pairs and different keys there are
+ * (either may be null); kept, not counted. Whether the pair is there, or QUIRE_NOT_FOUND. */
+QUIRE_API int quire_multimap_count(const quire_multimap* multimap, quire_bytes key,
+                                   uint64_t* count);
+QUIRE_API int quire_multimap_size(const quire_multimap* multimap, uint64_t* pairs, uint64_t* keys);
+QUIRE_API int quire_multimap_contains(const quire_multimap* multimap, quire_bytes key,
+                                      quire_bytes value);
+
+/* Changes, as those of tables. A pair: or QUIRE_EXISTS, and QUIRE_NOT_FOUND. A key with all its
+ * values: or QUIRE_NOT_FOUND; stores how many there were (`erased` may be null). */
+QUIRE_API int quire_multimap_insert(quire_multimap* multimap, quire_bytes key, quire_bytes value);
+QUIRE_API int quire_multimap_erase(quire_multimap* multimap, quire_bytes key, quire_bytes value);
+QUIRE_API int quire_multimap_erase_key(quire_multimap* multimap, quire_bytes key, uint64_t* erased);
+QUIRE_API int quire_multimap_clear(quire_multimap* multimap);
+
 /* A cursor over the keys with first <= key < limit; null: no bound. Or over those that begin with
  * `prefix`. It ends with quire_cursor_close, which must come before its snapshot or transaction
- * ends; a change of the table makes it QUIRE_MISUSE. */
+ * ends. Once the table has changed, every other call with it is QUIRE_MISUSE, wherever it
+ * stands. */
 QUIRE_API int quire_cursor_range(const quire_table* table, const quire_bytes* first,
                                  const quire_bytes* limit, quire_cursor** cursor);
 QUIRE_API int quire_cursor_prefix(const quire_table* table, quire_bytes prefix,
                                   quire_cursor** cursor);
+
+/* The same over pairs of a multimap, ordered by key, then by value; and over those of one key, with
+ * first <= value < limit. */
+QUIRE_API int quire_cursor_pairs(const quire_multimap* multimap, const quire_bytes* first,
+                                 const quire_bytes* limit, quire_cursor** cursor);
+QUIRE_API int quire_cursor_pairs_prefix(const quire_multimap* multimap, quire_bytes prefix,
+                                        quire_cursor** cursor);
+QUIRE_API int quire_cursor_values(const quire_multimap* multimap, quire_bytes key,
+                                  const quire_bytes* first, const quire_bytes* limit,
+                                  quire_cursor** cursor);
+
+/* Null is nothing to close. */
 QUIRE_API void quire_cursor_close(quire_cursor* cursor);
 
 /* Moves, and stores the entry there (`key` and `value` may be null). QUIRE_NOT_FOUND: there is
@@ -220,9 +303,14 @@ QUIRE_API int quire_cursor_previous(quire_cursor* cursor, quire_bytes* key, quir
 QUIRE_API int quire_cursor_first(quire_cursor* cursor, quire_bytes* key, quire_bytes* value);
 QUIRE_API int quire_cursor_last(quire_cursor* cursor, quire_bytes* key, quire_bytes* value);
 
-/* To the first entry of its range with a key >= `wanted`. */
+/* To the first entry of its range with a key >= `wanted`; over the values of one key, with a value
+ * >= `wanted`. */
 QUIRE_API int quire_cursor_seek(quire_cursor* cursor, quire_bytes wanted, quire_bytes* key,
                                 quire_bytes* value);
+
+/* To the first pair of the next key: a descent, however many values are passed over. Of a table as
+ * quire_cursor_next. */
+QUIRE_API int quire_cursor_next_key(quire_cursor* cursor, quire_bytes* key, quire_bytes* value);
 
 #ifdef __cplusplus
 }

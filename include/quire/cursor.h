@@ -56,6 +56,9 @@ class QUIRE_API Cursor {
   Entry operator*() const;
   Arrow operator->() const { return Arrow(**this); }
 
+  // Whether it stands behind the last entry of its table; of no table it does.
+  bool at_end() const;
+
   // Halves of operator*, for when only one is needed (a key costs nothing of a large value).
   Bytes key() const;
   Bytes value() const;

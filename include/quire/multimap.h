@@ -29,6 +29,9 @@ class QUIRE_API PairPosition {
   // Of no multimap: equal to itself only.
   PairPosition() noexcept;
 
+  // Whether it stands behind the last pair; of no multimap it does.
+  bool at_end() const;
+
   // Errc::misuse at the end.
   Bytes key() const;
   Bytes value() const;

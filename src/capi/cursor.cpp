@@ -1,38 +1,155 @@
 #include "capi/handles.h"
 
 using namespace quire::capi;
-using Place = quire_cursor::Place;
 
 namespace {
 
-quire_cursor* over(const quire::TableView& table, const quire::Cursor& first,
-                   const quire::Cursor& limit) {
-  return new quire_cursor{.table = table, .first = first, .limit = limit};
+// What cursors go over: how each finds the first entry that is not before what is sought, and the
+// first one of the next key; nothing: that is the next one.
+struct Entries {
+  quire::TableView table;
+
+  using Position = quire::Cursor;
+  Position find(quire::Bytes key) const { return table.lower_bound(key); }
+  static std::optional<Position> find_behind(quire::Bytes) { return std::nullopt; }
+  static bool precedes(const Position& a, const Position& b) { return a.key() < b.key(); }
+};
+
+struct Pairs {
+  quire::MultimapView multimap;
+
+  using Position = quire::PairCursor;
+  Position find(quire::Bytes key) const { return multimap.lower_bound(key); }
+  std::optional<Position> find_behind(quire::Bytes key) const { return multimap.upper_bound(key); }
+  static bool precedes(const Position& a, const Position& b) {
+    const int order = a.key().compare(b.key());
+    return order < 0 || (order == 0 && a.value() < b.value());
+  }
+};
+
+struct Values : Pairs {
+  std::string key;
+
+  Position find(quire::Bytes value) const { return multimap.lower_bound(key, value); }
+};
+
+template <typename Of>
+class Walk final : public quire_cursor {
+ public:
+  using Position = typename Of::Position;
+
+  Walk(const Of& of, const Position& first, const Position& limit)
+      : of_(of), first_(first), limit_(limit) {}
+
+  // All of its positions were placed in the same state of the table.
+  void require_valid() const override { (void)limit_.at_end(); }
+
+  int first(quire_bytes* key, quire_bytes* value) override { return forwards(first_, key, value); }
+
+  int last(quire_bytes* key, quire_bytes* value) override { return backwards(limit_, key, value); }
+
+  int next(quire_bytes* key, quire_bytes* value) override {
+    if (place_ == Place::behind) return QUIRE_NOT_FOUND;
+    if (place_ == Place::before) return first(key, value);
+    Position beyond = at_;
+    return forwards(++beyond, key, value);
+  }
+
+  int previous(quire_bytes* key, quire_bytes* value) override {
+    if (place_ == Place::before) return QUIRE_NOT_FOUND;
+    return backwards(place_ == Place::behind ? limit_ : at_, key, value);
+  }
+
+  int next_key(quire_bytes* key, quire_bytes* value) override {
+    if (place_ != Place::inside) return next(key, value);
+    const std::optional<Position> found = of_.find_behind(at_.key());
+    return found ? forwards(within(*found), key, value) : next(key, value);
+  }
+
+  int seek(quire::Bytes wanted, quire_bytes* key, quire_bytes* value) override {
+    const Position found = of_.find(wanted);
+    return forwards(is_before(found, first_) ? first_ : within(found), key, value);
+  }
+
+ private:
+  enum class Place { before, inside, behind };
+
+  // The end of the table is before nothing.
+  static bool is_before(const Position& a, const Position& b) {
+    return !a.at_end() && (b.at_end() || Of::precedes(a, b));
+  }
+
+  Position within(const Position& at) const { return is_before(at, limit_) ? at : limit_; }
+
+  // The entry where the cursor has come to.
+  int arrived(const Position& at, quire_bytes* key, quire_bytes* value) {
+    const quire::Bytes its_key = key != nullptr ? at.key() : quire::Bytes();
+    const quire::Bytes its_value = value != nullptr ? at.value() : quire::Bytes();
+    if (key != nullptr) *key = handed_out(its_key);
+    if (value != nullptr) *value = handed_out(its_value);
+    at_ = at;
+    place_ = Place::inside;
+    return QUIRE_OK;
+  }
+
+  // To `at` or beyond, going forwards.
+  int forwards(const Position& at, quire_bytes* key, quire_bytes* value) {
+    if (!(at == limit_)) return arrived(at, key, value);
+    place_ = Place::behind;
+    return QUIRE_NOT_FOUND;
+  }
+
+  // To the entry before `at`.
+  int backwards(Position at, quire_bytes* key, quire_bytes* value) {
+    if (!(at == first_)) return arrived(--at, key, value);
+    place_ = Place::before;
+    return QUIRE_NOT_FOUND;
+  }
+
+  Of of_;
+  Position first_;
+  Position limit_;
+  Position at_ = {};
+  Place place_ = Place::before;
+};
+
+// Null: no bound.
+template <typename View, typename Of>
+quire_cursor* over_range(const View& view, const Of& of, const quire_bytes* first,
+                         const quire_bytes* limit) {
+  if (first != nullptr && limit != nullptr) {
+    const auto range = view.range(bytes(*first), bytes(*limit));
+    return new Walk<Of>(of, range.begin(), range.end());
+  }
+  return new Walk<Of>(of, first != nullptr ? of.find(bytes(*first)) : view.begin(),
+                      limit != nullptr ? of.find(bytes(*limit)) : view.end());
 }
 
-// The entry where the cursor has come to.
-int arrived(quire_cursor& cursor, const quire::Cursor& at, quire_bytes* key, quire_bytes* value) {
-  const quire::Bytes found = at.key();  // also finds out whether the cursor is still good
-  const quire::Bytes its_value = value != nullptr ? at.value() : quire::Bytes();
-  if (key != nullptr) *key = handed_out(found);
-  if (value != nullptr) *value = handed_out(its_value);
-  cursor.at = at;
-  cursor.place = Place::inside;
-  return QUIRE_OK;
+template <typename View, typename Of>
+quire_cursor* over_prefix(const View& view, const Of& of, quire_bytes prefix) {
+  const auto range = view.prefix(bytes(prefix));
+  return new Walk<Of>(of, range.begin(), range.end());
 }
 
-// To `at` or beyond, going forwards.
-int forwards(quire_cursor& cursor, const quire::Cursor& at, quire_bytes* key, quire_bytes* value) {
-  if (!(at == cursor.limit)) return arrived(cursor, at, key, value);
-  cursor.place = Place::behind;
-  return QUIRE_NOT_FOUND;
+quire_cursor* over_values(const Values& of, const quire_bytes* first, const quire_bytes* limit) {
+  const Values::Position begin =
+      first != nullptr ? of.find(bytes(*first)) : of.multimap.lower_bound(of.key);
+  if (first != nullptr && limit != nullptr && bytes(*limit) <= bytes(*first)) {
+    return new Walk<Values>(of, begin, begin);
+  }
+  return new Walk<Values>(
+      of, begin, limit != nullptr ? of.find(bytes(*limit)) : of.multimap.upper_bound(of.key));
 }
 
-// To the entry before `at`.
-int backwards(quire_cursor& cursor, quire::Cursor at, quire_bytes* key, quire_bytes* value) {
-  if (!(at == cursor.first)) return arrived(cursor, --at, key, value);
-  cursor.place = Place::before;
-  return QUIRE_NOT_FOUND;
+// Runs a call that moves a cursor. One that stands beyond an end is not looked at again by its
+// move, so whether it is still valid is asked of each first.
+template <typename Move>
+int moving(quire_cursor* cursor, Move move) {
+  return guarded([&]() -> int {
+    require(cursor);
+    cursor->require_valid();
+    return move(*cursor);
+  });
 }
 
 }  // namespace
@@ -41,14 +158,7 @@ int quire_cursor_range(const quire_table* table, const quire_bytes* first, const
                        quire_cursor** cursor) {
   return guarded([&]() -> int {
     require(table, cursor);
-    const quire::TableView& view = table->view();
-    if (first != nullptr && limit != nullptr) {
-      const quire::Range range = view.range(bytes(*first), bytes(*limit));
-      *cursor = over(view, range.begin(), range.end());
-    } else {
-      *cursor = over(view, first != nullptr ? view.lower_bound(bytes(*first)) : view.begin(),
-                     limit != nullptr ? view.lower_bound(bytes(*limit)) : view.end());
-    }
+    *cursor = over_range(table->view(), Entries{table->view()}, first, limit);
     return QUIRE_OK;
   });
 }
@@ -56,8 +166,35 @@ int quire_cursor_range(const quire_table* table, const quire_bytes* first, const
 int quire_cursor_prefix(const quire_table* table, quire_bytes prefix, quire_cursor** cursor) {
   return guarded([&]() -> int {
     require(table, cursor);
-    const quire::Range range = table->view().prefix(bytes(prefix));
-    *cursor = over(table->view(), range.begin(), range.end());
+    *cursor = over_prefix(table->view(), Entries{table->view()}, prefix);
+    return QUIRE_OK;
+  });
+}
+
+int quire_cursor_pairs(const quire_multimap* multimap, const quire_bytes* first,
+                       const quire_bytes* limit, quire_cursor** cursor) {
+  return guarded([&]() -> int {
+    require(multimap, cursor);
+    *cursor = over_range(multimap->view(), Pairs{multimap->view()}, first, limit);
+    return QUIRE_OK;
+  });
+}
+
+int quire_cursor_pairs_prefix(const quire_multimap* multimap, quire_bytes prefix,
+                              quire_cursor** cursor) {
+  return guarded([&]() -> int {
+    require(multimap, cursor);
+    *cursor = over_prefix(multimap->view(), Pairs{multimap->view()}, prefix);
+    return QUIRE_OK;
+  });
+}
+
+int quire_cursor_values(const quire_multimap* multimap, quire_bytes key, const quire_bytes* first,
+                        const quire_bytes* limit, quire_cursor** cursor) {
+  return guarded([&]() -> int {
+    require(multimap, cursor);
+    const Values of{{multimap->view()}, std::string(bytes(key))};
+    *cursor = over_values(of, first, limit);
     return QUIRE_OK;
   });
 }
@@ -65,48 +202,26 @@ int quire_cursor_prefix(const quire_table* table, quire_bytes prefix, quire_curs
 void quire_cursor_close(quire_cursor* cursor) { delete cursor; }
 
 int quire_cursor_first(quire_cursor* cursor, quire_bytes* key, quire_bytes* value) {
-  return guarded([&]() -> int {
-    require(cursor);
-    return forwards(*cursor, cursor->first, key, value);
-  });
+  return moving(cursor, [&](quire_cursor& at) { return at.first(key, value); });
 }
 
 int quire_cursor_last(quire_cursor* cursor, quire_bytes* key, quire_bytes* value) {
-  return guarded([&]() -> int {
-    require(cursor);
-    return backwards(*cursor, cursor->limit, key, value);
-  });
+  return moving(cursor, [&](quire_cursor& at) { return at.last(key, value); });
 }
 
 int quire_cursor_next(quire_cursor* cursor, quire_bytes* key, quire_bytes* value) {
-  return guarded([&]() -> int {
-    require(cursor);
-    if (cursor->place == Place::behind) return QUIRE_NOT_FOUND;
-    if (cursor->place == Place::before) return forwards(*cursor, cursor->first, key, value);
-    quire::Cursor next = cursor->at;
-    return forwards(*cursor, ++next, key, value);
-  });
+  return moving(cursor, [&](quire_cursor& at) { return at.next(key, value); });
 }
 
 int quire_cursor_previous(quire_cursor* cursor, quire_bytes* key, quire_bytes* value) {
-  return guarded([&]() -> int {
-    require(cursor);
-    if (cursor->place == Place::before) return QUIRE_NOT_FOUND;
-    return backwards(*cursor, cursor->place == Place::behind ? cursor->limit : cursor->at, key,
-                     value);
-  });
+  return moving(cursor, [&](quire_cursor& at) { return at.previous(key, value); });
+}
+
+int quire_cursor_next_key(quire_cursor* cursor, quire_bytes* key, quire_bytes* value) {
+  return moving(cursor, [&](quire_cursor& at) { return at.next_key(key, value); });
 }
 
 int quire_cursor_seek(quire_cursor* cursor, quire_bytes wanted, quire_bytes* key,
                       quire_bytes* value) {
-  return guarded([&]() -> int {
-    require(cursor);
-    quire_cursor& place = *cursor;
-    if (place.first == place.limit) return forwards(place, place.limit, key, value);
-    const quire::Cursor found = place.table.lower_bound(bytes(wanted));
-    if (found == place.table.end()) return forwards(place, place.limit, key, value);
-    if (found.key() < place.first.key()) return forwards(place, place.first, key, value);
-    const bool is_beyond = !(place.limit == place.table.end()) && found.key() >= place.limit.key();
-    return forwards(place, is_beyond ? place.limit : found, key, value);
-  });
+  return moving(cursor, [&](quire_cursor& at) { return at.seek(bytes(wanted), key, value); });
 }

@@ -16,10 +16,20 @@
 
 struct quire_table {
   std::variant<quire::TableView, quire::Table> table;
+  std::string taken = {};  // by quire_take
 
   const quire::TableView& view() const {
     const auto* changing = std::get_if<quire::Table>(&table);
     return changing != nullptr ? *changing : std::get<quire::TableView>(table);
+  }
+};
+
+struct quire_multimap {
+  std::variant<quire::MultimapView, quire::Multimap> multimap;
+
+  const quire::MultimapView& view() const {
+    const auto* changing = std::get_if<quire::Multimap>(&multimap);
+    return changing != nullptr ? *changing : std::get<quire::MultimapView>(multimap);
   }
 };
 
@@ -29,34 +39,45 @@ struct quire_db {
 
 namespace quire::capi {
 
-// Tables by name, at places that last.
-using Tables = std::map<std::string, quire_table, std::less<>>;
+// Tables and multimaps by name, at places that last.
+template <typename Handle>
+using ByName = std::map<std::string, Handle, std::less<>>;
 
 }  // namespace quire::capi
 
 struct quire_snapshot {
   quire::Snapshot snapshot;
   std::mutex mutex = {};  // of what follows
-  quire::capi::Tables tables = {};
+  quire::capi::ByName<quire_table> tables = {};
+  quire::capi::ByName<quire_multimap> multimaps = {};
   std::vector<std::string> names = {};
   std::vector<quire_bytes> listed = {};
 };
 
-struct quire_txn {
-  quire::Transaction transaction;
-  quire::capi::Tables tables = {};
-  std::thread::id thread = std::this_thread::get_id();  // that began it
+struct quire_savepoint {
+  quire_txn* txn;
+  quire::Savepoint savepoint;
 };
 
-// A range, and a place in it, or before or behind it.
-struct quire_cursor {
-  enum class Place { before, inside, behind };
+struct quire_txn {
+  quire::Transaction transaction;
+  quire::capi::ByName<quire_table> tables = {};
+  quire::capi::ByName<quire_multimap> multimaps = {};
+  std::vector<std::unique_ptr<quire_savepoint>> savepoints = {};  // that were not released
+  std::thread::id thread = std::this_thread::get_id();            // that began it
+};
 
-  quire::TableView table;
-  quire::Cursor first;
-  quire::Cursor limit;
-  quire::Cursor at = {};
-  Place place = Place::before;
+// A place in a range, or before or behind it. The functions move, store the entry there and return
+// a code; those that move require a cursor that is valid.
+struct quire_cursor {
+  virtual ~quire_cursor() = default;
+  virtual void require_valid() const = 0;
+  virtual int first(quire_bytes* key, quire_bytes* value) = 0;
+  virtual int last(quire_bytes* key, quire_bytes* value) = 0;
+  virtual int next(quire_bytes* key, quire_bytes* value) = 0;
+  virtual int previous(quire_bytes* key, quire_bytes* value) = 0;
+  virtual int next_key(quire_bytes* key, quire_bytes* value) = 0;
+  virtual int seek(quire::Bytes wanted, quire_bytes* key, quire_bytes* value) = 0;
 };
 
 namespace quire::capi {
@@ -81,13 +102,44 @@ void require(Pointers... pointers) {
   if (is_any_null) throw Error(Errc::misuse, "a handle or result is null");
 }
 
+inline bool is_anothers(const quire_txn& txn) noexcept {
+  return txn.thread != std::this_thread::get_id();
+}
+
+// The transaction, which must be one of this thread.
+inline quire_txn& own(quire_txn* txn) {
+  require(txn);
+  if (is_anothers(*txn)) {
+    throw Error(Errc::misuse, "a transaction stays on the thread that began it");
+  }
+  return *txn;
+}
+
 inline Bytes bytes(const quire_bytes& given) {
   if (given.data == nullptr && given.size != 0) throw Error(Errc::misuse, "bytes at null");
   return {static_cast<const char*>(given.data), given.size};
 }
 
+// Null is nothing.
+inline std::optional<Bytes> bytes(const quire_bytes* given) {
+  if (given == nullptr) return std::nullopt;
+  return bytes(*given);
+}
+
 inline quire_bytes handed_out(Bytes bytes) noexcept {
   return {bytes.data() != nullptr ? bytes.data() : "", bytes.size()};
+}
+
+inline void store(std::uint64_t* result, std::uint64_t number) noexcept {
+  if (result != nullptr) *result = number;
+}
+
+// The handle of that name, made of what `open` gives the first time.
+template <typename Handle, typename Open>
+Handle* handle_of(ByName<Handle>& handles, Bytes name, Open open) {
+  auto known = handles.find(name);
+  if (known == handles.end()) known = handles.emplace(name, Handle{open()}).first;
+  return &known->second;
 }
 
 }  // namespace quire::capi

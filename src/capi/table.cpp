@@ -8,14 +8,6 @@ using namespace quire::capi;
 
 namespace {
 
-// The table of that name that `open` gives, the first time.
-template <typename Open>
-quire_table* table_of(Tables& tables, quire::Bytes name, Open open) {
-  auto known = tables.find(name);
-  if (known == tables.end()) known = tables.emplace(name, quire_table{open()}).first;
-  return &known->second;
-}
-
 quire::Table& changing(quire_table* table) {
   require(table);
   auto* found = std::get_if<quire::Table>(&table->table);
@@ -32,25 +24,24 @@ int quire_snapshot_table(quire_snapshot* snapshot, quire_bytes name, quire_table
     require(snapshot, table);
     const quire::Bytes wanted = bytes(name);
     const std::lock_guard lock(snapshot->mutex);
-    *table = table_of(snapshot->tables, wanted, [&] { return snapshot->snapshot.table(wanted); });
+    *table = handle_of(snapshot->tables, wanted, [&] { return snapshot->snapshot.table(wanted); });
     return QUIRE_OK;
   });
 }
 
 int quire_txn_table(quire_txn* txn, quire_bytes name, quire_table** table) {
   return guarded([&]() -> int {
-    require(txn, table);
+    require(table);
+    quire_txn& within = own(txn);
     const quire::Bytes wanted = bytes(name);
-    *table = table_of(txn->tables, wanted, [&] { return txn->transaction.table(wanted); });
+    *table = handle_of(within.tables, wanted, [&] { return within.transaction.table(wanted); });
     return QUIRE_OK;
   });
 }
 
 int quire_drop(quire_txn* txn, quire_bytes name) {
-  return guarded([&]() -> int {
-    require(txn);
-    return txn->transaction.drop(bytes(name)) ? QUIRE_OK : QUIRE_NOT_FOUND;
-  });
+  return guarded(
+      [&]() -> int { return own(txn).transaction.drop(bytes(name)) ? QUIRE_OK : QUIRE_NOT_FOUND; });
 }
 
 int quire_tables(quire_snapshot* snapshot, const quire_bytes** names, size_t* count) {
@@ -127,6 +118,78 @@ int quire_erase(quire_table* table, quire_bytes key) {
 int quire_clear(quire_table* table) {
   return guarded([&]() -> int {
     changing(table).clear();
+    return QUIRE_OK;
+  });
+}
+
+int quire_estimate(const quire_table* table, const quire_bytes* first, const quire_bytes* limit,
+                   uint64_t* count) {
+  return guarded([&]() -> int {
+    require(table, count);
+    *count = table->view().estimate(bytes(first).value_or(quire::Bytes()), bytes(limit));
+    return QUIRE_OK;
+  });
+}
+
+int quire_erase_range(quire_table* table, const quire_bytes* first, const quire_bytes* limit,
+                      uint64_t* erased) {
+  return guarded([&]() -> int {
+    quire::Table& changed = changing(table);
+    const quire::Bytes from = bytes(first).value_or(quire::Bytes());
+    const std::optional<quire::Bytes> to = bytes(limit);
+    store(erased, to ? changed.erase(from, *to)
+                     : changed.erase(quire::Range(changed.lower_bound(from), changed.end())));
+    return QUIRE_OK;
+  });
+}
+
+int quire_erase_prefix(quire_table* table, quire_bytes prefix, uint64_t* erased) {
+  return guarded([&]() -> int {
+    store(erased, changing(table).erase_prefix(bytes(prefix)));
+    return QUIRE_OK;
+  });
+}
+
+int quire_replace(quire_table* table, quire_bytes key, quire_bytes value) {
+  return guarded([&]() -> int {
+    return changing(table).replace(bytes(key), bytes(value)) ? QUIRE_OK : QUIRE_NOT_FOUND;
+  });
+}
+
+int quire_insert_or_get(quire_table* table, quire_bytes key, quire_bytes value,
+                        quire_bytes* there) {
+  return guarded([&]() -> int {
+    require(there);
+    const quire::Table::Got got = changing(table).insert_or_get(bytes(key), bytes(value));
+    *there = handed_out(got.value);
+    return got.is_new ? QUIRE_OK : QUIRE_EXISTS;
+  });
+}
+
+int quire_take(quire_table* table, quire_bytes key, quire_bytes* value) {
+  return guarded([&]() -> int {
+    require(value);
+    auto taken = changing(table).take(bytes(key));
+    if (!taken) return QUIRE_NOT_FOUND;
+    table->taken = *std::move(taken);
+    *value = handed_out(table->taken);
+    return QUIRE_OK;
+  });
+}
+
+int quire_compare_and_swap(quire_table* table, quire_bytes key, const quire_bytes* expected,
+                           const quire_bytes* desired) {
+  return guarded([&]() -> int {
+    const bool is_swapped =
+        changing(table).compare_and_swap(bytes(key), bytes(expected), bytes(desired));
+    return is_swapped ? QUIRE_OK : QUIRE_DIFFERENT;
+  });
+}
+
+int quire_add(quire_table* table, quire_bytes key, int64_t delta, int64_t* sum) {
+  return guarded([&]() -> int {
+    const std::int64_t now = changing(table).add(bytes(key), delta);
+    if (sum != nullptr) *sum = now;
     return QUIRE_OK;
   });
 }

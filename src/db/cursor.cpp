@@ -33,6 +33,14 @@ Cursor::Cursor() noexcept {
   new (state_) CursorState();
 }
 
+bool Cursor::at_end() const {
+  const CursorState& state = CursorAccess::state(*this);
+  return detail::readable(state.file, [&] {
+    require_valid(state);
+    return state.cursor.at_end();
+  });
+}
+
 Entry Cursor::operator*() const {
   const CursorState& state = CursorAccess::state(*this);
   return detail::readable(state.file, [&] {

@@ -131,6 +131,14 @@ PairPosition::PairPosition() noexcept {
   new (state_) PairState();
 }
 
+bool PairPosition::at_end() const {
+  const PairState& state = MultimapAccess::state(*this);
+  return detail::readable(state.file, [&] {
+    require_valid(state);
+    return state.cursor.at_end();
+  });
+}
+
 Bytes PairPosition::key() const {
   const PairState& state = MultimapAccess::state(*this);
   return detail::readable(state.file, [&] { return pair_of(state).cursor.key(); });

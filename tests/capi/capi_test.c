@@ -1,28 +1,33 @@
 /* The C interface as a C program uses it. Prints what GoogleTest prints. */
+#include "capi_test.h"
+
 #include <quire/c.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int failures;
-
-#define EXPECT(condition)                                                                  \
-  do {                                                                                     \
-    if (!(condition)) {                                                                    \
-      printf("%s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #condition, quire_message()); \
-      ++failures;                                                                          \
-    }                                                                                      \
-  } while (0)
+int failures;
+static int test_count;
 
 static char directory[] = "/tmp/quire-c-XXXXXX";
 static char path[64];
 
-static int is_text(quire_bytes bytes, const char* text) {
+int is_text(quire_bytes bytes, const char* text) {
   return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
+}
+
+quire_db* open_memory(void) {
+  quire_db* db = NULL;
+  EXPECT(quire_open_in_memory(NULL, &db) == QUIRE_OK);
+  return db;
+}
+
+void close_sound(quire_db* db) {
+  EXPECT(quire_check(db, NULL) == QUIRE_OK);
+  quire_close(db);
 }
 
 static quire_db* open_db(void) {
@@ -269,8 +274,9 @@ static void shares_memory_with_a_child(void) {
   quire_close(db);
 }
 
-static int run(const char* name, void (*test)(void)) {
+int run(const char* name, void (*test)(void)) {
   const int before = failures;
+  ++test_count;
   printf("[ RUN      ] Capi.%s\n", name);
   test();
   printf(failures == before ? "[       OK ] Capi.%s\n" : "[  FAILED  ] Capi.%s\n", name);
@@ -288,6 +294,8 @@ int main(void) {
   failed += run("SaysWhatIsWrong", says_what_is_wrong);
   failed += run("CopiesAndChecks", copies_and_checks);
   failed += run("SharesMemoryWithAChild", shares_memory_with_a_child);
+  failed += run_changes_tests();
+  failed += run_multimap_tests();
   const char* const names[] = {"db", "db.lock", "copy", "copy.lock"};
   for (size_t i = 0; i < 4; ++i) {
     char name[96];
@@ -295,6 +303,6 @@ int main(void) {
     unlink(name);
   }
   rmdir(directory);
-  printf("%d passed, %d failed\n", 6 - failed, failed);
+  printf("%d passed, %d failed\n", test_count - failed, failed);
   return failed != 0;
 }

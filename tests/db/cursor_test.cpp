@@ -91,6 +91,15 @@ TEST_F(Cursors, WorkWithTheAlgorithmsOfTheStandardLibrary) {
   EXPECT_EQ(copied.size(), 7u);
 }
 
+TEST_F(Cursors, SayWhetherTheyStandAtTheEnd) {
+  EXPECT_TRUE(table().end().at_end());
+  EXPECT_FALSE(table().begin().at_end());
+  EXPECT_FALSE(table().find("m").at_end());
+  EXPECT_TRUE((++table().find("m")).at_end());
+  EXPECT_TRUE(table().find("b").at_end());
+  EXPECT_TRUE(Cursor{}.at_end());
+}
+
 TEST_F(Cursors, StepsAndTheirInversesCancel) {
   Cursor at = table().find("e");
   EXPECT_EQ((++at).key(), "g");
@@ -300,6 +309,7 @@ TEST_F(CursorInTransaction, AChangeOfTheTableInvalidatesIt) {
       EXPECT_EQ(errc_of([&] { *at; }), Errc::misuse);
       EXPECT_EQ(errc_of([&] { at.key(); }), Errc::misuse);
       EXPECT_EQ(errc_of([&] { ++at; }), Errc::misuse);
+      EXPECT_EQ(errc_of([&] { (void)end.at_end(); }), Errc::misuse);
       EXPECT_EQ(errc_of([&] { --end; }), Errc::misuse);
       at = table.begin();
       EXPECT_EQ(errc_of([&] { *at; }), std::nullopt) << "assigned anew";

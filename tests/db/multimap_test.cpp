@@ -228,7 +228,10 @@ TEST_F(Multimaps, KeepCursorsFromWhatHasChanged) {
     Multimap map = tx.multimap("map");
     map.insert("a", "1");
     PairCursor at = map.begin();
+    const PairCursor end = map.end();
+    EXPECT_TRUE(end.at_end() && !at.at_end() && PairCursor().at_end());
     map.insert("a", "0");
+    EXPECT_EQ(errc_of([&] { (void)end.at_end(); }), Errc::misuse);
     EXPECT_EQ(errc_of([&] { at.value(); }), Errc::misuse);
     EXPECT_EQ(errc_of([&] { ++at; }), Errc::misuse);
     at = map.begin();

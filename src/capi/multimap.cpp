@@ -1,0 +1,98 @@
+#include "capi/handles.h"
+
+using namespace quire::capi;
+
+namespace {
+
+quire::Multimap& changing(quire_multimap* multimap) {
+  require(multimap);
+  auto* found = std::get_if<quire::Multimap>(&multimap->multimap);
+  if (found == nullptr) {
+    throw quire::Error(quire::Errc::read_only, "the multimap is that of a snapshot");
+  }
+  return *found;
+}
+
+}  // namespace
+
+int quire_snapshot_multimap(quire_snapshot* snapshot, quire_bytes name, quire_multimap** multimap) {
+  return guarded([&]() -> int {
+    require(snapshot, multimap);
+    const quire::Bytes wanted = bytes(name);
+    const std::lock_guard lock(snapshot->mutex);
+    *multimap =
+        handle_of(snapshot->multimaps, wanted, [&] { return snapshot->snapshot.multimap(wanted); });
+    return QUIRE_OK;
+  });
+}
+
+int quire_txn_multimap(quire_txn* txn, quire_bytes name, quire_multimap** multimap) {
+  return guarded([&]() -> int {
+    require(multimap);
+    quire_txn& within = own(txn);
+    const quire::Bytes wanted = bytes(name);
+    *multimap =
+        handle_of(within.multimaps, wanted, [&] { return within.transaction.multimap(wanted); });
+    return QUIRE_OK;
+  });
+}
+
+int quire_is_multimap(const quire_snapshot* snapshot, quire_bytes name) {
+  return guarded([&]() -> int {
+    require(snapshot);
+    return snapshot->snapshot.is_multimap(bytes(name)) ? QUIRE_OK : QUIRE_NOT_FOUND;
+  });
+}
+
+int quire_multimap_count(const quire_multimap* multimap, quire_bytes key, uint64_t* count) {
+  return guarded([&]() -> int {
+    require(multimap, count);
+    *count = multimap->view().count(bytes(key));
+    return QUIRE_OK;
+  });
+}
+
+int quire_multimap_size(const quire_multimap* multimap, uint64_t* pairs, uint64_t* keys) {
+  return guarded([&]() -> int {
+    require(multimap);
+    const std::uint64_t key_count = multimap->view().key_count();
+    store(pairs, multimap->view().size());
+    store(keys, key_count);
+    return QUIRE_OK;
+  });
+}
+
+int quire_multimap_contains(const quire_multimap* multimap, quire_bytes key, quire_bytes value) {
+  return guarded([&]() -> int {
+    require(multimap);
+    return multimap->view().contains(bytes(key), bytes(value)) ? QUIRE_OK : QUIRE_NOT_FOUND;
+  });
+}
+
+int quire_multimap_insert(quire_multimap* multimap, quire_bytes key, quire_bytes value) {
+  return guarded([&]() -> int {
+    return changing(multimap).insert(bytes(key), bytes(value)) ? QUIRE_OK : QUIRE_EXISTS;
+  });
+}
+
+int quire_multimap_erase(quire_multimap* multimap, quire_bytes key, quire_bytes value) {
+  return guarded([&]() -> int {
+    return changing(multimap).erase(bytes(key), bytes(value)) ? QUIRE_OK : QUIRE_NOT_FOUND;
+  });
+}
+
+int quire_multimap_erase_key(quire_multimap* multimap, quire_bytes key, uint64_t* erased) {
+  return guarded([&]() -> int {
+    const std::uint64_t count = changing(multimap).erase(bytes(key));
+    if (count == 0) return QUIRE_NOT_FOUND;
+    store(erased, count);
+    return QUIRE_OK;
+  });
+}
+
+int quire_multimap_clear(quire_multimap* multimap) {
+  return guarded([&]() -> int {
+    changing(multimap).clear();
+    return QUIRE_OK;
+  });
+}

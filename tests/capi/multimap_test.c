@@ -1,0 +1,221 @@
+/* Multimaps: several sorted values per key. */
+#include <quire/c.h>
+
+#include <stdio.h>
+
+#include "capi_test.h"
+
+enum { kMany = 3000 }; /* values that do not fit in a leaf */
+
+static int insert(quire_multimap* multimap, const char* key, const char* value) {
+  return quire_multimap_insert(multimap, quire_text(key), quire_text(value));
+}
+
+static int is_pair(quire_bytes key, quire_bytes value, const char* wanted_key,
+                   const char* wanted_value) {
+  return is_text(key, wanted_key) && is_text(value, wanted_value);
+}
+
+static void expect_size(const quire_multimap* multimap, uint64_t pair_count, uint64_t key_count) {
+  uint64_t pairs = UINT64_MAX;
+  uint64_t keys = UINT64_MAX;
+  EXPECT(quire_multimap_size(multimap, &pairs, &keys) == QUIRE_OK);
+  EXPECT(pairs == pair_count && keys == key_count);
+  EXPECT(quire_multimap_size(multimap, NULL, NULL) == QUIRE_OK);
+}
+
+static void changes_multimaps(void) {
+  quire_db* db = open_memory();
+  quire_txn* txn = NULL;
+  quire_multimap* cities = NULL;
+  quire_multimap* again = NULL;
+  quire_table* table = NULL;
+  uint64_t count = 7;
+  const quire_bytes name = quire_text("cities");
+  const quire_bytes london = quire_text("London");
+  EXPECT(quire_begin(db, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, name, &cities) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, name, &again) == QUIRE_OK && again == cities);
+  expect_size(cities, 0, 0);
+  EXPECT(insert(cities, "London", "ada") == QUIRE_OK);
+  EXPECT(insert(cities, "London", "alan") == QUIRE_OK);
+  EXPECT(insert(cities, "London", "alan") == QUIRE_EXISTS);
+  EXPECT(insert(cities, "Paris", "marie") == QUIRE_OK);
+  EXPECT(insert(cities, "Rome", "") == QUIRE_OK);
+  expect_size(cities, 4, 3);
+  EXPECT(quire_multimap_count(cities, london, &count) == QUIRE_OK && count == 2);
+  EXPECT(quire_multimap_count(cities, name, &count) == QUIRE_OK && count == 0);
+  EXPECT(quire_multimap_contains(cities, london, quire_text("ada")) == QUIRE_OK);
+  EXPECT(quire_multimap_contains(cities, london, quire_text("marie")) == QUIRE_NOT_FOUND);
+  EXPECT(quire_multimap_erase(cities, london, quire_text("ada")) == QUIRE_OK);
+  EXPECT(quire_multimap_erase(cities, london, quire_text("ada")) == QUIRE_NOT_FOUND);
+  EXPECT(insert(cities, "Rome", "more") == QUIRE_OK);
+  EXPECT(quire_multimap_erase_key(cities, quire_text("Rome"), &count) == QUIRE_OK && count == 2);
+  EXPECT(quire_multimap_erase_key(cities, quire_text("Rome"), &count) == QUIRE_NOT_FOUND);
+  EXPECT(quire_multimap_erase_key(cities, quire_text("Paris"), NULL) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, quire_text("plain"), &table) == QUIRE_OK);
+  EXPECT(quire_put(table, london, london) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, quire_text("plain"), &again) == QUIRE_MISUSE);
+  EXPECT(quire_txn_multimap(txn, quire_text(""), &again) == QUIRE_MISUSE);
+  EXPECT(quire_txn_table(txn, name, &table) == QUIRE_MISUSE);
+  EXPECT(quire_commit(txn) == QUIRE_OK);
+
+  quire_snapshot* now = NULL;
+  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
+  EXPECT(quire_is_multimap(now, name) == QUIRE_OK);
+  EXPECT(quire_is_multimap(now, quire_text("plain")) == QUIRE_NOT_FOUND);
+  EXPECT(quire_is_multimap(now, quire_text("none")) == QUIRE_NOT_FOUND);
+  EXPECT(quire_snapshot_multimap(now, quire_text("plain"), &again) == QUIRE_MISUSE);
+  EXPECT(quire_snapshot_multimap(now, name, &cities) == QUIRE_OK);
+  expect_size(cities, 1, 1);
+  EXPECT(insert(cities, "x", "y") == QUIRE_READ_ONLY);
+  EXPECT(quire_multimap_erase(cities, london, london) == QUIRE_READ_ONLY);
+  EXPECT(quire_multimap_erase_key(cities, london, NULL) == QUIRE_READ_ONLY);
+  EXPECT(quire_multimap_clear(cities) == QUIRE_READ_ONLY);
+  quire_snapshot_end(now);
+
+  EXPECT(quire_begin(db, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, name, &cities) == QUIRE_OK);
+  EXPECT(quire_multimap_clear(cities) == QUIRE_OK);
+  expect_size(cities, 0, 0);
+  EXPECT(quire_drop(txn, name) == QUIRE_OK);
+  EXPECT(quire_drop(txn, name) == QUIRE_NOT_FOUND);
+  EXPECT(insert(NULL, "x", "y") == QUIRE_MISUSE);
+  EXPECT(quire_multimap_count(NULL, name, &count) == QUIRE_MISUSE);
+  EXPECT(quire_commit(txn) == QUIRE_OK);
+  close_sound(db);
+}
+
+/* a: 0 and 1; b: none; c: kMany, "0000" and on; d: x. */
+static void fill(quire_db* db) {
+  quire_txn* txn = NULL;
+  quire_multimap* multimap = NULL;
+  char text[16];
+  EXPECT(quire_begin(db, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, quire_text("m"), &multimap) == QUIRE_OK);
+  EXPECT(insert(multimap, "a", "1") == QUIRE_OK && insert(multimap, "a", "0") == QUIRE_OK);
+  EXPECT(insert(multimap, "d", "x") == QUIRE_OK);
+  for (int i = 0; i < kMany; ++i) {
+    snprintf(text, sizeof text, "%04d", i);
+    EXPECT(insert(multimap, "c", text) == QUIRE_OK);
+  }
+  EXPECT(quire_commit(txn) == QUIRE_OK);
+}
+
+static void walk_pairs(const quire_multimap* multimap) {
+  quire_cursor* cursor = NULL;
+  quire_bytes key;
+  quire_bytes value;
+  int count = 0;
+  EXPECT(quire_cursor_pairs(multimap, NULL, NULL, &cursor) == QUIRE_OK);
+  while (quire_cursor_next(cursor, &key, &value) == QUIRE_OK) ++count;
+  EXPECT(count == kMany + 3 && is_pair(key, value, "d", "x"));
+  while (quire_cursor_previous(cursor, &key, &value) == QUIRE_OK) --count;
+  EXPECT(count == 0 && is_pair(key, value, "a", "0"));
+  for (; quire_cursor_next_key(cursor, &key, &value) == QUIRE_OK; ++count) {
+    EXPECT(is_pair(key, value,
+                   count == 0   ? "a"
+                   : count == 1 ? "c"
+                                : "d",
+                   count == 0   ? "0"
+                   : count == 1 ? "0000"
+                                : "x"));
+  }
+  EXPECT(count == 3);
+  EXPECT(quire_cursor_seek(cursor, quire_text("b"), &key, &value) == QUIRE_OK);
+  EXPECT(is_pair(key, value, "c", "0000"));
+  EXPECT(quire_cursor_previous(cursor, &key, &value) == QUIRE_OK);
+  EXPECT(is_pair(key, value, "a", "1"));
+  EXPECT(quire_cursor_next_key(cursor, &key, NULL) == QUIRE_OK && is_text(key, "c"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("e"), &key, &value) == QUIRE_NOT_FOUND);
+  quire_cursor_close(cursor);
+
+  const quire_bytes first = quire_text("aa");
+  const quire_bytes limit = quire_text("d");
+  EXPECT(quire_cursor_pairs(multimap, &first, &limit, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_first(cursor, &key, &value) == QUIRE_OK && is_pair(key, value, "c", "0000"));
+  EXPECT(quire_cursor_previous(cursor, NULL, NULL) == QUIRE_NOT_FOUND);
+  EXPECT(quire_cursor_last(cursor, &key, &value) == QUIRE_OK && is_pair(key, value, "c", "2999"));
+  EXPECT(quire_cursor_next_key(cursor, NULL, NULL) == QUIRE_NOT_FOUND);
+  EXPECT(quire_cursor_seek(cursor, quire_text("a"), &key, NULL) == QUIRE_OK && is_text(key, "c"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("d"), NULL, NULL) == QUIRE_NOT_FOUND);
+  quire_cursor_close(cursor);
+
+  EXPECT(quire_cursor_pairs(multimap, &limit, &first, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_next(cursor, NULL, NULL) == QUIRE_NOT_FOUND);
+  quire_cursor_close(cursor);
+  EXPECT(quire_cursor_pairs_prefix(multimap, quire_text("a"), &cursor) == QUIRE_OK);
+  for (count = 0; quire_cursor_next(cursor, &key, &value) == QUIRE_OK; ++count) continue;
+  EXPECT(count == 2 && is_pair(key, value, "a", "1"));
+  quire_cursor_close(cursor);
+}
+
+static void walk_values(const quire_multimap* multimap) {
+  quire_cursor* cursor = NULL;
+  quire_bytes key;
+  quire_bytes value;
+  int count = 0;
+  const quire_bytes c = quire_text("c");
+  const quire_bytes first = quire_text("1000x");
+  const quire_bytes limit = quire_text("2000");
+  EXPECT(quire_cursor_values(multimap, c, NULL, NULL, &cursor) == QUIRE_OK);
+  while (quire_cursor_next(cursor, &key, &value) == QUIRE_OK) ++count;
+  EXPECT(count == kMany && is_pair(key, value, "c", "2999"));
+  EXPECT(quire_cursor_first(cursor, &key, &value) == QUIRE_OK && is_pair(key, value, "c", "0000"));
+  EXPECT(quire_cursor_next_key(cursor, &key, &value) == QUIRE_NOT_FOUND);
+  EXPECT(quire_cursor_previous(cursor, NULL, &value) == QUIRE_OK && is_text(value, "2999"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("3"), NULL, NULL) == QUIRE_NOT_FOUND);
+  quire_cursor_close(cursor);
+
+  EXPECT(quire_cursor_values(multimap, c, &first, &limit, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_first(cursor, NULL, &value) == QUIRE_OK && is_text(value, "1001"));
+  EXPECT(quire_cursor_last(cursor, NULL, &value) == QUIRE_OK && is_text(value, "1999"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("0"), NULL, &value) == QUIRE_OK);
+  EXPECT(is_text(value, "1001"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("1500"), NULL, &value) == QUIRE_OK);
+  EXPECT(is_text(value, "1500"));
+  EXPECT(quire_cursor_seek(cursor, quire_text("2000"), NULL, NULL) == QUIRE_NOT_FOUND);
+  quire_cursor_close(cursor);
+  EXPECT(quire_cursor_values(multimap, c, &first, NULL, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_last(cursor, NULL, &value) == QUIRE_OK && is_text(value, "2999"));
+  quire_cursor_close(cursor);
+  EXPECT(quire_cursor_values(multimap, c, NULL, &limit, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_last(cursor, NULL, &value) == QUIRE_OK && is_text(value, "1999"));
+  quire_cursor_close(cursor);
+  EXPECT(quire_cursor_values(multimap, c, &limit, &first, &cursor) == QUIRE_OK);
+  EXPECT(quire_cursor_first(cursor, NULL, NULL) == QUIRE_NOT_FOUND);
+  EXPECT(quire_cursor_last(cursor, NULL, NULL) == QUIRE_NOT_FOUND);
+  quire_cursor_close(cursor);
+
+  /* Of keys that are not there, and the last one. */
+  const quire_bytes keys[] = {quire_text("b"), quire_text("e"), quire_text("d")};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT(quire_cursor_values(multimap, keys[i], NULL, NULL, &cursor) == QUIRE_OK);
+    EXPECT(quire_cursor_next(cursor, NULL, &value) == (i < 2 ? QUIRE_NOT_FOUND : QUIRE_OK));
+    EXPECT(quire_cursor_next(cursor, NULL, NULL) == QUIRE_NOT_FOUND);
+    quire_cursor_close(cursor);
+    EXPECT(quire_cursor_values(multimap, keys[i], &first, NULL, &cursor) == QUIRE_OK);
+    EXPECT(quire_cursor_last(cursor, NULL, NULL) == (i < 2 ? QUIRE_NOT_FOUND : QUIRE_OK));
+    quire_cursor_close(cursor);
+  }
+}
+
+static void walks_pairs_and_values(void) {
+  quire_db* db = open_memory();
+  quire_snapshot* now = NULL;
+  quire_multimap* multimap = NULL;
+  fill(db);
+  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
+  EXPECT(quire_snapshot_multimap(now, quire_text("m"), &multimap) == QUIRE_OK);
+  walk_pairs(multimap);
+  walk_values(multimap);
+  quire_snapshot_end(now);
+  close_sound(db);
+}
+
+int run_multimap_tests(void) {
+  int failed = 0;
+  failed += run("ChangesMultimaps", changes_multimaps);
+  failed += run("WalksPairsAndValues", walks_pairs_and_values);
+  return failed;
+}
