@@ -40,6 +40,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace quire {
 
@@ -126,6 +127,8 @@ class CursorOf {
             detail::decoded<V>(table_, "value", entry.key, entry.value)};
   }
   Arrow operator->() const { return Arrow(**this); }
+
+  bool at_end() const { return raw_.at_end(); }
 
   // Halves of operator*.
   detail::Decoded<K> key() const {
@@ -280,6 +283,33 @@ class TypedReads {
     return at(raw_.prefix(beginning));
   }
 
+  // About how many entries a range of this table has, or there are with first <= key < limit; exact
+  // where they are few (TableView::estimate). Two descents; reads nothing between them.
+  // Errc::misuse for cursors that are not valid.
+  std::uint64_t estimate(const Range& entries) const {
+    const Cursor first = entries.begin();
+    const Cursor limit = entries.end();
+    if (first.at_end()) return 0;
+    const std::string first_key(first.raw().key());
+    if (limit.at_end()) return raw_.estimate(first_key);
+    const std::string limit_key(limit.raw().key());
+    return raw_.estimate(first_key, limit_key);
+  }
+  std::uint64_t estimate(Argument<K> first, Argument<K> limit) const {
+    Encoding first_buffer, limit_buffer;
+    return raw_.estimate(encoded<K>(first, first_buffer), encoded<K>(limit, limit_buffer));
+  }
+
+  // About the entry with so many before it; end() when index >= size(). One descent.
+  Cursor nth(std::uint64_t index) const { return at(raw_.nth(index)); }
+
+  // Up to `count` entries spread evenly, in order and each at most once. A descent for each.
+  std::vector<Cursor> sample(std::size_t count) const {
+    std::vector<Cursor> entries;
+    for (const quire::Cursor& raw : raw_.sample(count)) entries.push_back(at(raw));
+    return entries;
+  }
+
   std::string_view name() const noexcept { return name_; }
 
   // The table of bytes.
@@ -309,10 +339,14 @@ class TableViewOf : public detail::TypedReads<K, V, TableView> {
   using detail::TypedReads<K, V, TableView>::TypedReads;
 };
 
-// A table inside a transaction: as Table.
+// A table inside a transaction. Threads, lifetimes, errors and costs of every function: those of
+// Table's function of the same name, and Errc::misuse for entries that are of other types, which
+// then stay as they are.
 template <typename K, typename V>
 class TableOf : public detail::TypedReads<K, V, Table> {
  public:
+  using Cursor = CursorOf<K, V>;
+
   using detail::TypedReads<K, V, Table>::TypedReads;
   operator TableViewOf<K, V>() const { return {this->raw_, this->name_}; }
 
@@ -336,22 +370,103 @@ class TableOf : public detail::TypedReads<K, V, Table> {
   }
 
   // Removes the entries of a range of this table, whole subtrees at once; how many there were:
-  // `readings.erase(readings.prefix("attic"))`.
+  // `readings.erase(readings.prefix("attic"))`. Or those with first <= key < limit.
   template <std::same_as<RangeOf<K, V>> Entries>
   std::uint64_t erase(const Entries& range) {
     return this->raw_.erase(quire::Range(range.begin().raw(), range.end().raw()));
   }
+  std::uint64_t erase(detail::Argument<K> first, detail::Argument<K> limit) {
+    Encoding first_buffer, limit_buffer;
+    return this->raw_.erase(detail::encoded<K>(first, first_buffer),
+                            detail::encoded<K>(limit, limit_buffer));
+  }
+
+  // Replaces the value of a key that is there. False when it is absent: then nothing changes.
+  bool replace(detail::Argument<K> key, detail::Argument<V> value) {
+    Encoding key_buffer, value_buffer;
+    return this->raw_.replace(detail::encoded<K>(key, key_buffer),
+                              detail::encoded<V>(value, value_buffer));
+  }
+
+  // The value of the key, which is `value` if it was absent. One descent, and one more when it was.
+  struct Got {
+    detail::Decoded<V> value;
+    bool is_new;
+  };
+  Got insert_or_get(detail::Argument<K> key, detail::Argument<V> value) {
+    Encoding key_buffer, value_buffer;
+    const Bytes bytes = detail::encoded<K>(key, key_buffer);
+    const Table::Got got = this->raw_.insert_or_get(bytes, detail::encoded<V>(value, value_buffer));
+    return {detail::decoded<V>(this->name_, "value", bytes, got.value), got.is_new};
+  }
+
+  // Removes the entry and returns its value, strings as copies; nothing when the key was absent.
+  // One descent.
+  std::optional<detail::Owned<V>> take(detail::Argument<K> key) {
+    std::optional<detail::Owned<V>> taken;
+    Encoding buffer;
+    const Bytes bytes = detail::encoded<K>(key, buffer);
+    this->raw_.update(bytes, [&](std::optional<Bytes> value) -> std::optional<std::string> {
+      if (value) taken.emplace(detail::decoded<V>(this->name_, "value", bytes, *value));
+      return std::nullopt;
+    });
+    return taken;
+  }
+
+  // If the value of the key is `expected` (nothing: the key is absent), makes it `desired`
+  // (nothing: removes it). False when it is something else: then nothing changes. Values are
+  // compared as their bytes: -0.0 is not 0.0, a NaN is itself, and the padding of Plain<T> counts.
+  // One descent.
+  using GivenValue = std::optional<std::remove_cvref_t<detail::Argument<V>>>;
+  bool compare_and_swap(detail::Argument<K> key, const GivenValue& expected,
+                        const GivenValue& desired) {
+    Encoding buffer, expected_buffer, desired_buffer;
+    return this->raw_.compare_and_swap(detail::encoded<K>(key, buffer),
+                                       encoded_if(expected, expected_buffer),
+                                       encoded_if(desired, desired_buffer));
+  }
 
   // Replaces the value by what `change` makes of it, a std::optional: given nothing when the key is
-  // absent, giving nothing when it is to be.
+  // absent, giving nothing when it is to be. `change` must not change the table itself; what it
+  // throws passes through, and nothing has happened. One descent, and a copy of the new value.
   template <typename Change>
   void update(detail::Argument<K> key, Change&& change) {
-    const auto next = std::forward<Change>(change)(this->get(key));
-    if (next) {
-      put(key, *next);
-    } else {
-      erase(key);
-    }
+    Encoding buffer;
+    const Bytes bytes = detail::encoded<K>(key, buffer);
+    this->raw_.update(bytes, [&](std::optional<Bytes> value) -> std::optional<std::string> {
+      std::optional<detail::Decoded<V>> now;
+      if (value) now.emplace(detail::decoded<V>(this->name_, "value", bytes, *value));
+      const auto next = std::forward<Change>(change)(std::move(now));
+      if (!next) return std::nullopt;
+      Encoding next_buffer;
+      return std::string(detail::encoded<V>(*next, next_buffer));
+    });
+  }
+
+  // Adds to a counter, and returns what it is then. An absent key counts as 0. Throws Errc::misuse,
+  // and nothing changes, when V cannot hold the sum. Counters of std::int64_t are those of
+  // Table::add. One descent.
+  V add(detail::Argument<K> key, std::int64_t delta) requires detail::Integer<V> {
+    V sum = 0;
+    update(key, [&](std::optional<V> value) {
+      if (__builtin_add_overflow(value.value_or(0), delta, &sum)) {
+        throw Error(Errc::misuse, "add: the counter would overflow");
+      }
+      return std::optional<V>(sum);
+    });
+    return sum;
+  }
+
+  // Changes at a cursor of this table, as Table's; returned are the next entry or the end, and the
+  // same entry.
+  template <std::same_as<CursorOf<K, V>> At>
+  Cursor erase(const At& at) {
+    return this->at(this->raw_.erase(at.raw()));
+  }
+  template <std::same_as<CursorOf<K, V>> At>
+  Cursor put(const At& at, detail::Argument<V> value) {
+    Encoding buffer;
+    return this->at(this->raw_.put(at.raw(), detail::encoded<V>(value, buffer)));
   }
 
   // Removes all entries; the table stays.
@@ -359,6 +474,12 @@ class TableOf : public detail::TypedReads<K, V, Table> {
 
   using detail::TypedReads<K, V, Table>::raw;
   Table& raw() noexcept { return this->raw_; }
+
+ private:
+  static std::optional<Bytes> encoded_if(const GivenValue& value, Encoding& buffer) {
+    if (!value) return std::nullopt;
+    return detail::encoded<V>(*value, buffer);
+  }
 };
 
 template <typename K, typename V>
