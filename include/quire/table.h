@@ -123,7 +123,9 @@ class QUIRE_API Table : public TableView {
   // Removes the entries with first <= key < limit, or those whose key begins with `prefix`, or
   // those from one cursor to the other (misuse when they are of something else or not valid).
   // Returns their number. Whole subtrees go at once: pages within the range are read, to be freed,
-  // and only those at its two ends are changed. One operation in the log, whatever the number.
+  // and only those at its two ends are changed. One operation in the log, whatever the number. On a
+  // full disk no_space where there are more pages than places to note them (2048 at least; clear
+  // and drop as well): erase in parts then, a transaction each.
   std::uint64_t erase(Bytes first, Bytes limit);
   std::uint64_t erase_prefix(Bytes prefix);
   template <std::same_as<Range> Entries>

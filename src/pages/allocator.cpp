@@ -275,7 +275,8 @@ void Allocator::retire_spare() {
 void Allocator::free_later(PageRun run, TxnId birth, bool is_extent) {
   if (!has_deferred_room(1)) {
     throw Error(Errc::no_space,
-                "no room to note freed pages, which wait for a checkpoint or an old snapshot");
+                "the lock file has no room to note more freed pages, and the disk none to make it "
+                "larger; free some, erase less in one transaction, or end old snapshots");
   }
   store_entry(deferred(deferred_tail_), {run.first.value, run.page_count, birth.value, txn_.value,
                                          is_extent ? std::uint64_t{1} : std::uint64_t{0}});
@@ -283,9 +284,13 @@ void Allocator::free_later(PageRun run, TxnId birth, bool is_extent) {
   crash_point("free: deferred");
 }
 
+std::uint64_t Allocator::deferred_room() const noexcept {
+  return control_.deferred_size.load(kRelaxed) -
+         (deferred_tail_ - control_.deferred_head.load(kRelaxed));
+}
+
 bool Allocator::has_deferred_room(std::uint64_t count) {
-  const std::uint64_t needed = deferred_tail_ - control_.deferred_head.load(kRelaxed) + count;
-  while (needed > control_.deferred_size.load(kRelaxed)) {
+  while (deferred_room() < count) {
     if (!enlarge_deferred()) return false;
   }
   return true;

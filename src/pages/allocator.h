@@ -61,6 +61,10 @@ class Allocator {
   // True when `count` more deferred frees fit; makes the ring larger for them. False when the disk
   // is full.
   bool has_deferred_room(std::uint64_t count);
+
+  // Deferred frees that fit as the ring is.
+  std::uint64_t deferred_room() const noexcept;
+
   // Of a page taken by this very transaction: spare, and the next to be allocated. Its bit stays
   // set, so that no checkpoint takes what a rollback would clear.
   void free_now(PageId page);

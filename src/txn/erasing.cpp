@@ -1,6 +1,9 @@
 // Erasing a range of keys.
+#include <algorithm>
+
 #include "btree/cursor.h"
 #include "btree/erase_range.h"
+#include "btree/estimate.h"
 #include "txn/transaction.h"
 
 namespace quire::txn {
@@ -15,6 +18,24 @@ std::string_view Transaction::bounded(std::string_view end, std::string& copy) c
   return copy;
 }
 
+// Places to note what the end of so much of a tree will free. Found missing in the middle of it
+// they fail the transaction, though a checkpoint might have made them.
+void Transaction::room_for_frees(const OpenTable& table, std::string_view first,
+                                 std::optional<std::string_view> limit) {
+  const format::TreeRoot& tree = table.tree;
+  // Extents go as a whole, trees of values page by page.
+  const std::uint64_t beside =
+      table.is_multimap ? tree.extent_pages : std::min(tree.extent_pages, tree.entry_count);
+  const std::uint64_t all =
+      std::min(tree.leaf_pages + tree.branch_pages + beside, store_.allocator().file_pages());
+  if (store_.allocator().deferred_room() >= all || tree.entry_count == 0) return;
+  const auto entry_count = static_cast<double>(btree::estimate(view(), tree, first, limit));
+  const double part = std::min(1.0, entry_count / static_cast<double>(tree.entry_count));
+  const auto about = static_cast<std::uint64_t>(part * static_cast<double>(all));
+  make_deferred_room(store_, context_, std::min(all, about + about / 4 + kPagesKept));
+  space_.set_page_count(static_cast<std::uint32_t>(store_.allocator().file_pages()));
+}
+
 std::uint64_t Transaction::erase_range(OpenTable& table, std::string_view first,
                                        std::optional<std::string_view> limit) {
   require_usable();
@@ -27,6 +48,7 @@ std::uint64_t Transaction::erase_range(OpenTable& table, std::string_view first,
     first = bounded(first, key_copy_);
     if (limit) limit = bounded(*limit, value_copy_);
     room_for(btree::pages_needed_for_range(table.tree));
+    room_for_frees(table, first, limit);
     table.finger.forget();
     const std::uint64_t erased = btree::erase_range(space_, table.tree, first, limit);
     log({.kind = format::OperationKind::erase_range,

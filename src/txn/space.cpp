@@ -179,6 +179,15 @@ void make_room(Store& store, SpaceContext& context, std::uint64_t page_count) {
   give_up(store, page_count);
 }
 
+void make_deferred_room(Store& store, SpaceContext& context, std::uint64_t count) {
+  pages::Allocator& allocator = store.allocator();
+  if (allocator.has_deferred_room(count) || !context.may_sweep) return;
+  sweep(store, context.base);
+  if (allocator.has_deferred_room(count) || store.visible() <= store.checkpointed()) return;
+  checkpoint_by_writer(store);
+  sweep(store, context.base);
+}
+
 void make_run(Store& store, SpaceContext& context, std::uint64_t page_count) {
   pages::Allocator& allocator = store.allocator();
   if (context.may_sweep) {

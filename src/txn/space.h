@@ -37,6 +37,11 @@ void make_room(Store& store, SpaceContext& context, std::uint64_t page_count);
 // The same for `page_count` pages in one run; called when there is no such run.
 void make_run(Store& store, SpaceContext& context, std::uint64_t page_count);
 
+// Makes places for `count` deferred frees, as far as there is a way: a larger ring or, on a full
+// disk, those that nobody needs any more. Who then frees finds out whether they are enough. Throws
+// Errc::no_space, poisoned, io.
+void make_deferred_room(Store& store, SpaceContext& context, std::uint64_t count);
+
 // Makes the file longer by at least `page_count` neighbouring pages; false when the disk or the
 // reserved address space has no room for them. Throws Errc::poisoned.
 bool grow_file(Store& store, std::uint64_t page_count);

@@ -222,6 +222,7 @@ void Transaction::clear(OpenTable& table) {
     table.finger.forget();
     table.pair_finger.forget();
     table.pair_count = 0;
+    room_for_frees(table);
     btree::clear(space_, table.tree);
     log({.kind = format::OperationKind::clear, .table_id = table.table_id});
     table.is_changed = true;
@@ -238,6 +239,7 @@ bool Transaction::drop(std::string_view name) {
   change(dropped, [&] {
     dropped.finger.forget();
     dropped.pair_finger.forget();
+    room_for_frees(dropped);
     btree::clear(space_, dropped.tree);
     log({.kind = format::OperationKind::drop, .table_id = dropped.table_id, .key = dropped.name});
     dropped.exists = dropped.is_multimap = false;

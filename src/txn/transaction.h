@@ -200,6 +200,8 @@ class Transaction {
   void log_put(const OpenTable& table, std::string_view key, std::string_view value);
   void room_for_one(const format::TreeRoot& tree, std::uint64_t kept_pages = 0);
   void room_for(std::uint64_t page_count);
+  void room_for_frees(const OpenTable& table, std::string_view first = {},
+                      std::optional<std::string_view> limit = {});
   std::string_view bounded(std::string_view end, std::string& copy) const;
   format::ExtentRef store_extent(std::string_view value);
   ValueInPlace make_in_place(OpenTable& table, std::string_view key, std::uint64_t size_bytes);
