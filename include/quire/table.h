@@ -177,7 +177,8 @@ class QUIRE_API Table : public TableView {
 
   // Changes at a cursor, which must be a valid one of this table that stands at an entry (misuse).
   // Other cursors of the table become invalid as ever; go on with what is returned: the next entry
-  // or the end, and the same entry. The change, and one descent for the new cursor.
+  // or the end, and the same entry. No descent where the last change of the table was nearby and no
+  // page had to be split or merged.
   template <std::same_as<Cursor> At>
   Cursor erase(const At& at) {
     return erase_at(at);

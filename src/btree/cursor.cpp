@@ -188,6 +188,20 @@ void Cursor::seek_part(double part) {
   at_end_ = false;
 }
 
+void Cursor::seek_finger(const Finger& finger) {
+  QUIRE_ASSERT(root_ && finger.height == height_);
+  at_end_ = true;
+  at_end_ = naming_file(view_, [&] {
+    for (std::uint32_t level = 1; level < height_; ++level) {
+      const Path::Step& step = finger.path.steps[level];
+      path_[level] = {step.pointer.page, step.index};
+    }
+    enter_leaf(finger.path.steps[0].pointer);
+    path_[0].index = finger.path.steps[0].index;
+    return path_[0].index == leaf_.count() && !step_across(Side::first);
+  });
+}
+
 bool Cursor::at_end() const noexcept { return at_end_; }
 
 void Cursor::next() {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "btree/finger.h"
 #include "btree/values.h"
 #include "format/leaf.h"
 #include "format/page.h"
@@ -31,6 +32,10 @@ class Cursor {
   // At the entry that has about this part (0 <= part < 1) of the tree before it, as if all pages of
   // a level held the same; at the end when the tree is empty.
   void seek_part(double part);
+
+  // To the entry where a finger that leads into this tree as it is stands, or the one behind it.
+  // Requires finger.height to be the tree's. No descent.
+  void seek_finger(const Finger& finger);
 
   bool at_end() const noexcept;
   void next();      // requires !at_end()

@@ -89,8 +89,13 @@ Cursor placed_after(const ViewState& state, const Cursor& at, Change change) {
     if (before.at_end()) throw Error(Errc::misuse, "the cursor stands at the end");
     const std::string key{before.key()};
     change(key);
-    Cursor after = cursor_over(state, source_of(state));
-    CursorAccess::state(after).cursor.seek_lower_bound(key);
+    const Source source = source_of(state);
+    Cursor after = cursor_over(state, source);
+    btree::Cursor& place = CursorAccess::state(after).cursor;
+    // Where a page was split or merged the way to the key has to be found again.
+    const btree::Finger& finger = state.open->finger;
+    const bool is_at_hand = source.tree.root && finger.height == source.tree.height;
+    is_at_hand ? place.seek_finger(finger) : place.seek_lower_bound(key);
     return after;
   });
 }

@@ -194,6 +194,54 @@ TEST_F(WritingCursors, PutAndStayAtTheEntry) {
   });
 }
 
+// Through splits, merges, extents and parts that are undone.
+TEST_F(WritingCursors, StandWhereAMapStands) {
+  constexpr std::uint64_t kSeed = 7;
+  SCOPED_TRACE("seed " + std::to_string(kSeed));
+  Random random{kSeed};
+  Database db{file_};
+  Entries expected;
+  Transaction tx = db.begin();
+  Table table = tx.table();
+  for (std::uint64_t i = 0; i < 3000; ++i) {
+    const std::string key = big_endian(random.below(100'000));
+    table.put(key, expected[key] = pattern(random.below(300), i));
+  }
+  for (int round = 0; round < 30; ++round) {
+    Savepoint part = tx.savepoint();
+    const Entries before = expected;
+    const std::string first = big_endian(random.below(100'000));
+    Cursor at = table.lower_bound(first);
+    auto wanted = expected.lower_bound(first);
+    for (int step = 0; step < 300 && wanted != expected.end(); ++step) {
+      ASSERT_EQ(at.key(), wanted->first);
+      const std::uint64_t choice = random.below(8);
+      if (choice < 3) {
+        at = table.erase(at);
+        wanted = expected.erase(wanted);
+      } else if (choice < 6) {
+        wanted->second = pattern(random.below(choice == 5 ? 6000 : 700), random.next());
+        at = table.put(at, wanted->second);
+        ASSERT_EQ(at.value(), wanted->second);
+      } else if (choice == 6 && wanted != expected.begin()) {
+        ASSERT_EQ((--at).key(), (--wanted)->first);
+      } else {
+        ++at;
+        ++wanted;
+      }
+    }
+    EXPECT_EQ(at.at_end(), wanted == expected.end());
+    if (round % 3 == 2) {
+      part.rollback();
+      expected = before;
+    }
+    part.release();
+    ASSERT_EQ(entries(table), expected);
+  }
+  tx.commit();
+  EXPECT_EQ(entries(db), expected);
+}
+
 TEST_F(WritingCursors, InvalidateTheOthers) {
   Database db{file_};
   Transaction tx = db.begin();
