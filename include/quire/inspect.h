@@ -117,7 +117,11 @@ struct CheckReport {
 // everything. Damage is reported, not thrown. A process that may only read judges, while others
 // have the file open, all but that account: metas, the checkpoint's space map, trees, extents and
 // the log of one snapshot.
-QUIRE_API CheckReport check(const Database& database);
+// `on_progress` is told now and then how many pages of about how many were looked at; it must
+// neither throw nor use the database.
+QUIRE_API CheckReport
+check(const Database& database,
+      const std::function<void(std::uint64_t done, std::uint64_t total)>& on_progress = nullptr);
 
 // Snapshots open now, in all processes, oldest first. Waits for nobody, also not for a stopped
 // writer; what changes meanwhile may be missing, and `pinned_bytes` may be a little off (0 where
@@ -163,11 +167,14 @@ struct SalvageReport {
 // checksums are right are copied; what is damaged is gone around, leaves that nothing points to any
 // more are looked for, and tables whose names are lost come out as "salvaged-" and a page number.
 // Never writes to `source`; with Options::guard_sigbus what its disk cannot read counts as damaged.
-// Throws Errc::busy while a process has it open, not_a_database,
-// wrong_version, corrupt when nothing can be made out of it, and what Database and Table::put throw
-// for the target; then no target is left.
-QUIRE_API SalvageReport salvage(const std::filesystem::path& source,
-                                const std::filesystem::path& target, const Options& options = {});
+// `on_progress` is told now and then how many pages of about how many were read.
+// Throws Errc::busy while a process has it open, not_a_database, wrong_version, corrupt when
+// nothing can be made out of it, and what Database and Table::put throw for the target; then no
+// target is left.
+QUIRE_API SalvageReport
+salvage(const std::filesystem::path& source, const std::filesystem::path& target,
+        const Options& options = {},
+        const std::function<void(std::uint64_t done, std::uint64_t total)>& on_progress = nullptr);
 
 QUIRE_API const char* version() noexcept;  // "0.1.0"
 

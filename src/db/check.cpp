@@ -3,7 +3,10 @@
 // him.
 #include <quire/inspect.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -28,12 +31,22 @@ std::uint64_t page_of_meta(const txn::File& file, int slot) {
 
 constexpr const char* kDamagedMeta = "the meta page is damaged; the other one serves";
 
+using Listener = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+// Pages used twice count twice.
+db::StateChecker::OnPages pages_of(std::uint64_t total, const Listener& listener) {
+  if (!listener) return nullptr;
+  return [total, &listener](std::uint64_t done) { listener(std::min(done, total), total); };
+}
+
 // The caller holds the writer lock and the checkpoint lock.
 class Checker final : public db::StateChecker {
  public:
-  Checker(txn::Store& store, CheckReport& report)
-      : StateChecker(store, store.allocator().file_pages(), store.visible_state(), store.visible(),
-                     store.checkpointed(), report),
+  Checker(txn::Store& store, CheckReport& report, const Listener& listener)
+      : StateChecker(
+            store, store.allocator().file_pages(), store.visible_state(), store.visible(),
+            store.checkpointed(), report,
+            pages_of(store.allocator().file_pages() - store.allocator().free_pages(), listener)),
         store_(store) {}
 
   void run() {
@@ -84,13 +97,13 @@ class Checker final : public db::StateChecker {
   txn::Store& store_;
 };
 
-CheckReport check_all(txn::Store& store) {
+CheckReport check_all(txn::Store& store, const Listener& listener) {
   return detail::readable(&store, [&] {
     const txn::WriterHold hold(store);
     txn::settle_checkpoint(store);  // what a dead checkpointer announced is neither used nor free
     const std::lock_guard checkpoint_lock(store.checkpoint_lock());
     CheckReport report;
-    Checker(store, report).run();
+    Checker(store, report, listener).run();
     return report;
   });
 }
@@ -105,13 +118,15 @@ bool is_damaged_for_long(const db::StateChecker& checker, const txn::File& file,
 }
 
 // Beside writers: nothing when a checkpoint came in between, so that map and log are others by now.
-std::optional<CheckReport> check_beside_writers(const txn::Snapshot& snapshot) {
+std::optional<CheckReport> check_beside_writers(const txn::Snapshot& snapshot,
+                                                const Listener& listener) {
   const txn::File& file = snapshot.file();
   return detail::readable(&file, [&]() -> std::optional<CheckReport> {
     CheckReport report;
-    db::StateChecker checker(file, file.data().size_bytes() / file.facts().page_bytes,
-                             snapshot.state(), snapshot.txn(), snapshot.verification().sealed,
-                             report);
+    const std::uint64_t page_count = file.data().size_bytes() / file.facts().page_bytes;
+    db::StateChecker checker(file, page_count, snapshot.state(), snapshot.txn(),
+                             snapshot.verification().sealed, report,
+                             pages_of(page_count, listener));
     const format::Meta meta = file.read_metas().meta;
     checker.check_map(meta);
     if (TxnId{meta.txn} < snapshot.txn()) checker.check_log(meta, true);
@@ -127,24 +142,25 @@ std::optional<CheckReport> check_beside_writers(const txn::Snapshot& snapshot) {
   });
 }
 
-CheckReport check_what_may_be_read(txn::Viewer& viewer) {
+CheckReport check_what_may_be_read(txn::Viewer& viewer, const Listener& listener) {
   for (;;) {
     txn::PinnedState pinned = viewer.pin();
     if (pinned.onlooker) {
       const txn::Snapshot snapshot(std::move(pinned));
-      if (auto report = check_beside_writers(snapshot)) return *std::move(report);
+      if (auto report = check_beside_writers(snapshot, listener)) return *std::move(report);
       continue;
     }
-    CheckReport report = check_all(*pinned.recovered);
+    CheckReport report = check_all(*pinned.recovered, listener);
     if (report.ok() || viewer.is_current(pinned)) return report;
   }
 }
 
 }  // namespace
 
-CheckReport check(const Database& database) {
+CheckReport check(const Database& database, const Listener& on_progress) {
   const db::Opened& opened = detail::Access::handle(database).opened;
-  return opened.store ? check_all(*opened.store) : check_what_may_be_read(*opened.viewer);
+  return opened.store ? check_all(*opened.store, on_progress)
+                      : check_what_may_be_read(*opened.viewer, on_progress);
 }
 
 }  // namespace quire

@@ -2,7 +2,10 @@
 #include <quire/error.h>
 #include <quire/inspect.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19,10 +22,13 @@ namespace {
 using format::Operation;
 using format::OperationKind;
 
+using Listener = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
 // One transaction that takes everything: a target is whole or not there.
 class Target final : public db::SalvageSink {
  public:
-  explicit Target(Transaction& transaction) : transaction_(transaction) {}
+  Target(Transaction& transaction, std::uint64_t expected_pages, const Listener& listener)
+      : transaction_(transaction), expected_pages_(expected_pages), listener_(listener) {}
 
   void table(const std::string& name, bool is_multimap) override {
     if (name.empty()) return;
@@ -44,10 +50,22 @@ class Target final : public db::SalvageSink {
     transaction_.multimap(table).insert(key, value);
   }
 
+  void pages(std::uint64_t page_count) override {
+    constexpr std::uint64_t kStep = 256;
+    page_count_ = std::min(page_count_ + page_count, expected_pages_);
+    if (!listener_ || page_count_ - told_pages_ < kStep) return;
+    told_pages_ = page_count_;
+    listener_(told_pages_, expected_pages_);
+  }
+
   Transaction& transaction() noexcept { return transaction_; }
 
  private:
   Transaction& transaction_;
+  std::uint64_t expected_pages_;
+  const Listener& listener_;
+  std::uint64_t page_count_ = 0;
+  std::uint64_t told_pages_ = 0;
 };
 
 // The commits since the checkpoint, as far as their records prove themselves.
@@ -191,10 +209,11 @@ class LogSalvage {
   SalvageReport& report_;
 };
 
-void salvage_into(const db::SalvageSource& source, Database& database, SalvageReport& report) {
+void salvage_into(const db::SalvageSource& source, Database& database, const Listener& on_progress,
+                  SalvageReport& report) {
   report.doubts = source.doubts();
   Transaction transaction = database.begin();
-  Target target(transaction);
+  Target target(transaction, source.expected_pages(), on_progress);
   db::SalvageTrees trees(source, target, report);
   trees.run();
   if (source.has_meta()) LogSalvage(source, trees.names(), target, report).run();
@@ -214,7 +233,7 @@ void salvage_into(const db::SalvageSource& source, Database& database, SalvageRe
 }  // namespace
 
 SalvageReport salvage(const std::filesystem::path& source, const std::filesystem::path& target,
-                      const Options& options) {
+                      const Options& options, const Listener& on_progress) {
   const db::SalvageSource wreck(source, options.guard_sigbus);
   Options creating = options;
   creating.create_if_missing = true;
@@ -226,7 +245,7 @@ SalvageReport salvage(const std::filesystem::path& source, const std::filesystem
   SalvageReport report;
   try {
     Database database(target, creating);
-    salvage_into(wreck, database, report);
+    salvage_into(wreck, database, on_progress, report);
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(target, ignored);

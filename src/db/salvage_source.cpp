@@ -197,6 +197,11 @@ void SalvageSource::unmark(const format::StoredRun& run) noexcept {
   for (std::uint64_t page = run.first_page; page < limit; ++page) marks_[page] = false;
 }
 
+std::uint64_t SalvageSource::expected_pages() const noexcept {
+  if (!has_marks_) return view_.page_count;
+  return static_cast<std::uint64_t>(std::count(marks_.begin(), marks_.end(), true));
+}
+
 std::string SalvageSource::fault_of(format::PagePtr pointer, std::uint32_t level,
                                     const btree::KeyRange& keys) const {
   if (const char* reason = view_.fault_of(pointer, level)) return reason;

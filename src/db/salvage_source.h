@@ -33,6 +33,9 @@ class SalvageSource {
   bool has_marks() const noexcept { return has_marks_; }
   bool is_marked(std::uint64_t page) const noexcept { return marks_[page]; }
 
+  // How many pages may be read at most.
+  std::uint64_t expected_pages() const noexcept;
+
   // What holds for all that is read here, for people.
   const std::vector<std::string>& doubts() const noexcept { return doubts_; }
 

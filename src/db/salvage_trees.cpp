@@ -76,9 +76,14 @@ void SalvageTrees::read(Tree& tree, PagePtr pointer, std::uint32_t level, const 
     tree.losses.push_back({pointer, level, keys, reason});
     return;
   }
-  reached_[pointer.page] = true;
+  reach(pointer.page, 1);
   if (level > 0) return read_branch(tree, pointer, level, keys);
   read_leaf(tree, LeafView(view_.at(PageId{pointer.page}), view_.page_bytes));
+}
+
+void SalvageTrees::reach(std::uint32_t first_page, std::uint32_t page_count) {
+  for (std::uint32_t i = 0; i < page_count; ++i) reached_[first_page + i] = true;
+  sink_.pages(page_count);
 }
 
 void SalvageTrees::read_branch(Tree& tree, PagePtr pointer, std::uint32_t level,
@@ -147,7 +152,7 @@ void SalvageTrees::read_value(Tree& tree, const LeafEntry& entry) {
   const format::ExtentRef extent = entry.extent();
   const std::string reason = source_.fault_of(extent);
   if (view_.fault_of(extent) == nullptr) {
-    for (std::uint32_t i = 0; i < extent.page_count; ++i) reached_[extent.first_page + i] = true;
+    reach(extent.first_page, extent.page_count);
   }
   if (reason.empty()) {
     const auto* bytes = reinterpret_cast<const char*>(view_.at(PageId{extent.first_page}));
@@ -226,7 +231,7 @@ void SalvageTrees::adopt_leaves() {
     Tree* const parent = parent_of(leaf, pointer);
     if (parent == nullptr) continue;
     if (parent->kind == Kind::multimap && !is_leaf_of_multimap(leaf)) continue;
-    reached_[page] = true;
+    reach(page, 1);
     read_leaf(*parent, leaf);
   }
   pass_branches();

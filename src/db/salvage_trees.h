@@ -27,6 +27,9 @@ class SalvageSink {
   virtual void table(const std::string& name, bool is_multimap) = 0;
   virtual void pair(const std::string& table, std::string_view key, std::string_view value) = 0;
   virtual void entry(const std::string& table, std::string_view key, std::string_view value) = 0;
+
+  // So many pages more were read.
+  virtual void pages(std::uint64_t page_count) = 0;
 };
 
 // Threads: one. Everything that is whole goes to the sink, everything else into the report.
@@ -67,6 +70,7 @@ class SalvageTrees {
   void read_value(Tree& tree, const format::LeafEntry& entry);
   void read_values(Tree& tree, const format::LeafView& leaf, const format::LeafEntry& entry);
   void read_record(const format::LeafEntry& entry);
+  void reach(std::uint32_t first_page, std::uint32_t page_count);
 
   void adopt_leaves();
   void adopt_by_pointers(Tree& tree);

@@ -11,14 +11,16 @@ namespace quire::db {
 namespace {
 
 constexpr std::size_t kFaultsKept = 1000;
+constexpr std::uint64_t kToldPages = 256;  // between two words about how far it is
 
 }  // namespace
 
 StateChecker::StateChecker(const txn::File& file, std::uint64_t page_count, const txn::State& state,
-                           TxnId txn, TxnId sealed, CheckReport& report)
+                           TxnId txn, TxnId sealed, CheckReport& report, OnPages on_pages)
     : file_(file),
       report_(report),
       state_(state),
+      on_pages_(std::move(on_pages)),
       txn_(txn),
       sealed_(sealed),
       view_(file.view(page_count)),
@@ -58,7 +60,14 @@ bool StateChecker::claim(PageRun run, const std::optional<btree::KeyRange>& keys
     seen_[page] = true;
     ++report_.page_count;
   }
+  tell_pages();
   return is_new;
+}
+
+void StateChecker::tell_pages() {
+  if (!on_pages_ || report_.page_count - told_pages_ < kToldPages) return;
+  told_pages_ = report_.page_count;
+  on_pages_(told_pages_);
 }
 
 void StateChecker::check_trees() {

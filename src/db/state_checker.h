@@ -4,6 +4,8 @@
 
 #include <quire/inspect.h>
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,10 +20,13 @@ namespace quire::db {
 // Threads: one.
 class StateChecker : public btree::CheckSink {
  public:
+  using OnPages = std::function<void(std::uint64_t page_count)>;
+
   // A state of `file`, which has `page_count` pages; those of the state stay as they are meanwhile.
-  // Pages born up to `sealed` have checksums.
+  // Pages born up to `sealed` have checksums. `on_pages`, if it is something, hears now and then
+  // how many pages were looked at.
   StateChecker(const txn::File& file, std::uint64_t page_count, const txn::State& state, TxnId txn,
-               TxnId sealed, CheckReport& report);
+               TxnId sealed, CheckReport& report, OnPages on_pages);
 
   void check_trees();
   void claim_fixed_pages(const format::Meta& meta);
@@ -57,7 +62,10 @@ class StateChecker : public btree::CheckSink {
   void check_tree(const std::string& place, const format::TreeRoot& tree,
                   std::optional<std::string> table, std::optional<std::uint64_t> pair_count = {});
   void check_tables();
+  void tell_pages();
 
+  const OnPages on_pages_;
+  std::uint64_t told_pages_ = 0;
   TxnId txn_;
   TxnId sealed_;
   pages::PageView view_;

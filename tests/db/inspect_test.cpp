@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include <unistd.h>
@@ -113,6 +114,47 @@ TEST_F(Inspecting, CheckIsContentWhileSnapshotsAreOpen) {
     if (i % 13 == 0) db.checkpoint();
     expect_sound(db);
   }
+}
+
+// What a long call tells of itself: more and more of the same total, up to about all of it.
+class Told {
+ public:
+  void operator()(std::uint64_t done, std::uint64_t total) {
+    EXPECT_GT(done, done_);
+    EXPECT_LE(done, total);
+    EXPECT_TRUE(count_ == 0 || total == total_);
+    ++count_;
+    done_ = done;
+    total_ = total;
+  }
+
+  void expect_nearly_all() const {
+    EXPECT_GT(count_, 2u);
+    EXPECT_GT(10 * done_, 7 * total_) << done_ << " of " << total_;
+  }
+
+ private:
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+  std::uint64_t count_ = 0;
+};
+
+TEST_F(Inspecting, CheckAndSalvageTellHowFarTheyAre) {
+  Told by_check;
+  {
+    Database db{file_};
+    db.write([](Transaction& tx) {
+      for (std::uint64_t i = 0; i < 20'000; ++i) tx.table().put(big_endian(i), pattern(200, i));
+      for (std::uint64_t i = 0; i < 20; ++i) tx.table("a").put(big_endian(i), pattern(50'000, i));
+    });
+    EXPECT_TRUE(check(db, std::ref(by_check)).ok());
+  }
+  by_check.expect_nearly_all();
+  Told by_salvage;
+  const SalvageReport report =
+      salvage(file_, directory_.file("salvaged"), {}, std::ref(by_salvage));
+  EXPECT_TRUE(report.is_complete());
+  by_salvage.expect_nearly_all();
 }
 
 TEST_F(Copying, HoldsEveryTableOfItsSnapshotAndNothingLater) {
