@@ -1,4 +1,4 @@
-// What is used day by day: backups, moving from and to LMDB, doctor, top, bench, the shell.
+// What is used day by day: backups, doctor, top, bench, compact.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -9,17 +9,11 @@ namespace quire::test {
 namespace {
 
 class BackupCommand : public KvtoolTest {};
-class LmdbText : public KvtoolTest {};
 class DoctorCommand : public KvtoolTest {};
 class TopCommand : public KvtoolTest {};
 class BenchCommand : public KvtoolTest {};
 class CompactCommand : public KvtoolTest {};
 class StatTree : public KvtoolTest {};
-class ShellCommand : public KvtoolTest {};
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // The number behind `"name": ` in a JSON text.
 std::uint64_t number_in(const std::string& json, const std::string& name) {
@@ -65,51 +59,6 @@ TEST_F(CompactCommand, MakesTheFileSmaller) {
   EXPECT_LE(std::filesystem::file_size(file_), std::uintmax_t{2} << 20);
   EXPECT_EQ(stored(file_, "kept"), (Entries{{"a", "b"}}));
   EXPECT_TRUE(contains(done({"compact", file_}), " now"));
-}
-
-TEST_F(LmdbText, ComesBackByteByByteInBothFormats) {
-  store(file_, awkward_entries());
-  store(file_, random_entries(5, 100), "named");
-  for (const bool is_print : {false, true}) {
-    std::vector<std::string> exporting = {"export", file_};
-    if (is_print) exporting.push_back("--print");
-    const std::string copy = in_directory(is_print ? "print" : "bytevalue");
-    done({"import", copy}, done(exporting));
-    EXPECT_EQ(stored(copy), stored(file_));
-    EXPECT_EQ(stored(copy, "named"), stored(file_, "named"));
-  }
-}
-
-TEST_F(LmdbText, IsWhatMdbDumpPrints) {
-  const std::string dumped =
-      "VERSION=3\nformat=print\ndatabase=people\ntype=btree\nmapsize=1048576\nmaxreaders=126\n"
-      "db_pagesize=4096\nHEADER=END\n ada\n Ada \\\\ Love\\0alace\nDATA=END\n"
-      "VERSION=3\nformat=bytevalue\ndatabase=other\ntype=btree\nHEADER=END\n 61\n 6200\nDATA=END\n";
-  done({"import", file_}, dumped);
-  EXPECT_EQ(stored(file_, "people"), (Entries{{"ada", "Ada \\ Love\nlace"}}));
-  EXPECT_EQ(stored(file_, "other"), (Entries{{"a", std::string("b\0", 2)}}));
-  done({"import", file_, "--table", "main"},
-       "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n k\n v\nDATA=END\n");
-  EXPECT_EQ(stored(file_, "main"), (Entries{{"k", "v"}}));
-}
-
-TEST_F(LmdbText, ThatIsWrongIsRefusedWithItsLineAndStoresNothing) {
-  const std::string start = "VERSION=3\nformat=bytevalue\ntype=btree\n";
-  const auto complaint = [&](const std::string& text) {
-    const std::string line = refused(2, {"import", in_directory("none")}, text);
-    EXPECT_FALSE(std::filesystem::exists(in_directory("none")) &&
-                 !stored(in_directory("none")).empty());
-    return line;
-  };
-  EXPECT_TRUE(contains(complaint(""), "empty"));
-  EXPECT_TRUE(contains(complaint("people\n"), "VERSION=3"));
-  EXPECT_TRUE(contains(complaint(start + "HEADER=END\n 61\n 62\n"), "cut short"));
-  EXPECT_TRUE(contains(complaint(start + "HEADER=END\n 61\nDATA=END\n"), "without a value"));
-  EXPECT_TRUE(contains(complaint(start + "HEADER=END\n 6\n"), "line 5"));
-  EXPECT_TRUE(contains(complaint(start + "HEADER=END\n61\n"), "neither"));
-  EXPECT_TRUE(contains(complaint(start + "integerkey=1\nHEADER=END\n"), "integerkey"));
-  EXPECT_TRUE(contains(complaint(start + "format=odd\n"), "odd"));
-  EXPECT_TRUE(contains(complaint("VERSION=3\ntype=hash\n"), "hash"));
 }
 
 TEST_F(DoctorCommand, FindsNothingWrongWithASoundDatabase) {
@@ -195,24 +144,6 @@ TEST_F(StatTree, DrawsHowFullPagesAre) {
   EXPECT_TRUE(contains(text, "█")) << text;
   EXPECT_EQ(done({"stat", file_}).find("█"), std::string::npos);
   EXPECT_GT(number_in(done({"stat", file_, "--tree", "--json"}), "room_bytes"), 0u);
-}
-
-TEST_F(ShellCommand, ObeysLinesFromItsInput) {
-  store(file_, {{"ada", "Ada Lovelace"}});
-  const std::string text = done({"shell", file_},
-                                "get ada\n\nput 'a b' \"c \\\" d\"\nget 'a b'\n"
-                                "use people\nput alan Turing\nget alan\ntables\nquit\nget ada\n");
-  EXPECT_EQ(text, "Ada Lovelacec \" dTuringpeople\n");
-  EXPECT_EQ(stored(file_, "people"), (Entries{{"alan", "Turing"}}));
-}
-
-TEST_F(ShellCommand, GoesOnAfterMistakesAndEndsWithTheLastCode) {
-  store(file_, {{"ada", "Ada Lovelace"}});
-  const Finished finished = kvtool({"shell", file_}, "frob\nget 'ada\nget nobody\n");
-  EXPECT_EQ(finished.exit_code, 1);
-  EXPECT_TRUE(contains(finished.err, "frob"));
-  EXPECT_TRUE(contains(finished.err, "quotation mark"));
-  EXPECT_TRUE(contains(done({"shell", file_}, "help\n"), "  get       Print"));
 }
 
 }  // namespace

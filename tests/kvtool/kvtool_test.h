@@ -27,6 +27,10 @@ inline std::vector<std::string> kvtool_command(std::vector<std::string> argument
   return arguments;
 }
 
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 // Keys and values with every byte, empty ones, and what the text formats must escape.
 inline Entries awkward_entries() {
   std::string all_bytes;
@@ -97,6 +101,18 @@ class KvtoolTest : public ::testing::Test {
     EXPECT_EQ(finished.err.find('\n') + 1, finished.err.size()) << finished.err;
     EXPECT_EQ(finished.err.substr(0, 7), "kvtool ") << finished.err;
     return finished.err;
+  }
+
+  // The names of all commands, as the help lists them.
+  std::vector<std::string> command_names() const {
+    const std::string help = done({"--help"});
+    std::vector<std::string> names;
+    for (std::size_t at = help.find("\n", help.find("Subcommands:")) + 1;
+         help.compare(at, 2, "  ") == 0; at = help.find('\n', at) + 1) {
+      const std::size_t first = at + 2;
+      if (help[first] != ' ') names.push_back(help.substr(first, help.find(' ', first) - first));
+    }
+    return names;
   }
 
   static void store(const std::string& file, const Entries& entries, const std::string& table = {},

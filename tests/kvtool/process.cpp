@@ -8,10 +8,13 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 namespace quire::test {
@@ -163,6 +166,68 @@ Finished run_on_terminal(const std::vector<std::string>& arguments, const std::s
   finished.out = read_all(terminal.number());
   finished.exit_code = wait_for(child);
   return finished;
+}
+
+TerminalSession::TerminalSession(const std::vector<std::string>& arguments,
+                                 const std::vector<std::string>& environment) {
+  winsize size = {};
+  size.ws_row = 50;
+  size.ws_col = 200;
+  int theirs = -1;
+  checked(::openpty(&terminal_, &theirs, nullptr, nullptr, &size), "openpty");
+  const Descriptor child_end(theirs);
+  ::fcntl(terminal_, F_SETFD, FD_CLOEXEC);
+  child_ = start(arguments, environment, theirs, theirs, theirs);
+}
+
+TerminalSession::~TerminalSession() {
+  if (child_ != 0) {
+    ::kill(child_, SIGKILL);
+    wait_for(child_);
+  }
+  ::close(terminal_);
+}
+
+void TerminalSession::type(const std::string& keys) {
+  constexpr int kPatienceMs = 120'000;
+  termios mode = {};
+  for (int waited_ms = 0; waited_ms < kPatienceMs; ++waited_ms) {
+    checked(::tcgetattr(terminal_, &mode), "tcgetattr");
+    if ((mode.c_lflag & ICANON) == 0) break;
+    ::usleep(1000);
+  }
+  checked(static_cast<int>(::write(terminal_, keys.data(), keys.size())), "write");
+}
+
+bool TerminalSession::shows(const std::string& text) {
+  for (;;) {
+    const std::size_t at = screen_.find(text, found_bytes_);
+    if (at != std::string::npos) {
+      found_bytes_ = at + text.size();
+      return true;
+    }
+    if (!read_on()) return false;
+  }
+}
+
+int TerminalSession::end() {
+  while (read_on()) {
+  }
+  const int code = wait_for(child_);
+  child_ = 0;
+  return code;
+}
+
+// False at the end, which a terminal that its last user has closed tells by EIO.
+bool TerminalSession::read_on() {
+  constexpr int kPatienceMs = 120'000;
+  pollfd waiting = {.fd = terminal_, .events = POLLIN, .revents = 0};
+  if (::poll(&waiting, 1, kPatienceMs) <= 0) return false;
+  std::array<char, 4096> part;
+  const ssize_t count = ::read(terminal_, part.data(), part.size());
+  if (count <= 0) return false;
+  screen_.append(part.data(), static_cast<std::size_t>(count));
+  return true;
 }
 
 }  // namespace quire::test

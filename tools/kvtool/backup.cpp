@@ -1,5 +1,6 @@
 #include <quire/backup.h>
 
+#include <iostream>
 #include <memory>
 #include <optional>
 
@@ -22,11 +23,15 @@ struct Arguments {
   bool is_json = false;
 };
 
+std::string to_json(const quire::BackupReport& report) {
+  return json_document({{"txn", report.txn},
+                        {"page_count", report.page_count},
+                        {"written_bytes", report.written_bytes}});
+}
+
 void write_report(Output& output, const quire::BackupReport& report, bool is_json) {
   if (is_json) {
-    output.write(json_document({{"txn", report.txn},
-                                {"page_count", report.page_count},
-                                {"written_bytes", report.written_bytes}}));
+    output.write(to_json(report));
   } else {
     output.write("commit " + std::to_string(report.txn) + ", " + human_bytes(report.written_bytes) +
                  "\n");
@@ -46,14 +51,15 @@ ExitCode backup(const Arguments& arguments, Output& output) {
   }
   const quire::Database database = open_to_read(arguments.database);
   const quire::Snapshot now = database.snapshot();
-  Progress progress(std::nullopt);
+  Progress progress(!arguments.is_json);
   const quire::BackupOptions options = options_with(progress, arguments.database);
   const auto write = [&](const auto& target) {
     return arguments.since ? quire::backup_since(now, *arguments.since, target, options)
                            : quire::backup(now, target, options);
   };
   if (is_to_stdout) {
-    write(STDOUT_FILENO);
+    const quire::BackupReport report = write(STDOUT_FILENO);
+    if (arguments.is_json) std::cerr << to_json(report);
     return ExitCode::done;
   }
   write_report(output, write(std::filesystem::path(arguments.target)), arguments.is_json);
@@ -71,12 +77,13 @@ Run declare_backup(CLI::App& command) {
       .add_option("--since", arguments->since,
                   "Only what is younger than this commit, for kvtool apply")
       ->type_name("COMMIT");
-  command.add_flag("--json", arguments->is_json, "Report as one JSON object");
+  command.add_flag("--json", arguments->is_json,
+                   "Report as one JSON object; to standard error when TARGET is -");
   return [arguments](Output& output) { return backup(*arguments, output); };
 }
 
 ExitCode apply(const Arguments& arguments, Output& output) {
-  Progress progress(std::nullopt);
+  Progress progress(!arguments.is_json);
   const quire::BackupOptions options = options_with(progress, arguments.database);
   const quire::BackupReport report =
       arguments.target == "-"

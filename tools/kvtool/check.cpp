@@ -2,7 +2,9 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "findings.h"
 #include "json.h"
+#include "progress.h"
 #include "text.h"
 
 namespace kvtool {
@@ -15,9 +17,14 @@ struct Arguments {
 };
 
 // A database that is too damaged to be opened has failed its check as well.
-quire::CheckReport report_on(const DatabaseArguments& arguments) {
+quire::CheckReport report_on(const Arguments& arguments) {
+  Progress progress(!arguments.is_json);
   try {
-    return quire::check(open_to_read(arguments));
+    const quire::Database database = open_to_read(arguments.database);
+    const std::uint64_t page_size_bytes = database.page_size_bytes();
+    return quire::check(database, [&](std::uint64_t done_pages, std::uint64_t total_pages) {
+      progress.update_of(done_pages * page_size_bytes, total_pages * page_size_bytes);
+    });
   } catch (const quire::Error& error) {
     if (error.code() != quire::Errc::corrupt) {
       throw;
@@ -29,45 +36,17 @@ quire::CheckReport report_on(const DatabaseArguments& arguments) {
   }
 }
 
-void set_keys(Json& json, const quire::AffectedKeys& keys) {
-  set_json_bytes(json, "table", keys.table);
-  if (keys.first) {
-    set_json_bytes(json, "first_key", *keys.first);
-  }
-  if (keys.limit) {
-    set_json_bytes(json, "limit_key", *keys.limit);
-  }
-}
-
-Json to_json(const quire::Fault& fault) {
-  Json json = {{"page", fault.page}, {"reason", fault.reason}};
-  if (fault.keys) {
-    set_keys(json, *fault.keys);
-  }
-  return json;
-}
-
 Json to_json(const quire::CheckReport& report) {
-  Json faults = Json::array();
-  for (const quire::Fault& fault : report.faults) {
-    faults.push_back(to_json(fault));
-  }
   return {{"ok", report.ok()},
           {"txn", report.txn},
           {"page_count", report.page_count},
           {"entry_count", report.entry_count},
           {"fault_count", report.fault_count},
-          {"faults", faults}};
+          {"faults", faults_json(report.faults)}};
 }
 
 void write_for_people(Output& output, const quire::CheckReport& report) {
-  for (const quire::Fault& fault : report.faults) {
-    const std::string page = fault.page == 0 ? "" : "page " + std::to_string(fault.page) + ": ";
-    output.write(page + escaped(fault.reason) + "\n");
-  }
-  if (report.fault_count > report.faults.size()) {
-    output.write("and " + grouped(report.fault_count - report.faults.size()) + " more\n");
-  }
+  write_faults(output, "", report.faults, report.fault_count);
   output.write((report.ok() ? output.green("ok") : output.red("damaged")) + ": " +
                counted(report.page_count, "page", "pages") + ", " +
                counted(report.entry_count, "entry", "entries") + ", commit " + grouped(report.txn) +
@@ -75,19 +54,15 @@ void write_for_people(Output& output, const quire::CheckReport& report) {
 }
 
 ExitCode check(const Arguments& arguments, Output& output) {
-  const quire::CheckReport report = report_on(arguments.database);
+  const quire::CheckReport report = report_on(arguments);
   const ExitCode verdict = report.ok() ? ExitCode::done : ExitCode::negative;
-  try {
+  return deliver(output, verdict, [&] {
     if (arguments.is_json) {
       output.write(json_document(to_json(report)));
     } else {
       write_for_people(output, report);
     }
-    output.flush();
-  } catch (const OutputClosed&) {
-    return verdict;  // the exit code tells it even when nobody reads on
-  }
-  return verdict;
+  });
 }
 
 Run declare(CLI::App& command) {

@@ -1,4 +1,5 @@
-// One command of kvtool; each has a source of its own name.
+// One command of kvtool. It stands in the source of its name, or of the one that it is the other
+// side of: insert in put.cpp, import in load.cpp, export in dump.cpp, apply in backup.cpp.
 #pragma once
 
 #include <functional>

@@ -27,13 +27,13 @@ struct Outcome {
   std::uint64_t used_bytes = 0;
 };
 
-Outcome compact_all(quire::Database& database, std::uint64_t step_bytes) {
+Outcome compact_all(quire::Database& database, const Arguments& arguments) {
   Outcome outcome;
-  Progress progress(std::nullopt);
+  Progress progress(!arguments.is_json);
   int idle_steps = 0;
   for (bool is_first = true;; is_first = false) {
     const auto start = std::chrono::steady_clock::now();
-    const quire::CompactReport report = quire::compact(database, step_bytes);
+    const quire::CompactReport report = quire::compact(database, arguments.step_mib << 20);
     if (is_first) outcome = {report.used_bytes, report.used_bytes};
     idle_steps = report.used_bytes < outcome.used_bytes || is_first ? 0 : idle_steps + 1;
     outcome.used_bytes = std::min(outcome.used_bytes, report.used_bytes);
@@ -52,7 +52,7 @@ ExitCode run(const Arguments& arguments, Output& output) {
   {
     quire::Database database = open_to_change(arguments.database);
     before_bytes = std::filesystem::file_size(arguments.database.file);
-    outcome = compact_all(database, arguments.step_mib << 20);
+    outcome = compact_all(database, arguments);
     others = quire::stat(database).process_count - 1;
   }
   const std::uint64_t after_bytes = std::filesystem::file_size(arguments.database.file);

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "json.h"
 #include "progress.h"
 
 namespace kvtool {
@@ -12,13 +13,23 @@ namespace {
 struct Arguments {
   DatabaseArguments database;
   std::string target;
+  bool is_json = false;
 };
 
-ExitCode copy(const Arguments& arguments) {
+ExitCode copy(const Arguments& arguments, Output& output) {
   const quire::Database source = open_to_read(arguments.database);
-  Progress progress(std::nullopt, Progress::Unit::entries);
-  quire::copy(source.snapshot(), arguments.target, options_of(arguments.database),
-              [&](std::uint64_t done, std::uint64_t total) { progress.update_of(done, total); });
+  const quire::Snapshot now = source.snapshot();
+  Progress progress(!arguments.is_json, std::nullopt, Progress::Unit::entries);
+  std::uint64_t entry_count = 0;
+  quire::copy(now, arguments.target, options_of(arguments.database),
+              [&](std::uint64_t done, std::uint64_t total) {
+                entry_count = done;
+                progress.update_of(done, total);
+              });
+  progress.finish(entry_count);
+  if (arguments.is_json) {
+    output.write(json_document({{"txn", now.txn()}, {"entry_count", entry_count}}));
+  }
   return ExitCode::done;
 }
 
@@ -28,7 +39,8 @@ Run declare(CLI::App& command) {
   command.add_option("TARGET", arguments->target, "File to create; must not exist")->required();
   add_sync(command, arguments->database);
   add_page_size(command, arguments->database);
-  return [arguments](Output&) { return copy(*arguments); };
+  command.add_flag("--json", arguments->is_json, "Report as one JSON object");
+  return [arguments](Output& output) { return copy(*arguments, output); };
 }
 
 }  // namespace

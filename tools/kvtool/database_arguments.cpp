@@ -28,7 +28,7 @@ void add_sync(CLI::App& app, DatabaseArguments& arguments) {
 
 void add_page_size(CLI::App& app, DatabaseArguments& arguments) {
   app.add_option("--page-size", arguments.page_size_bytes,
-                 "Bytes per page of a new file (default 4096); longer keys need larger pages")
+                 "Bytes per page of a new file, 4096 unless told; longer keys need larger pages")
       ->check(CLI::IsMember({4096, 8192, 16384, 32768, 65536}))
       ->type_name("BYTES");
 }

@@ -1,8 +1,12 @@
 #include <memory>
+#include <optional>
 
 #include "command.h"
 #include "database_arguments.h"
+#include "json.h"
 #include "key_argument.h"
+#include "key_range.h"
+#include "text.h"
 
 namespace kvtool {
 
@@ -12,30 +16,98 @@ struct Arguments {
   DatabaseArguments database;
   std::string key;
   std::string value;
+  KeyRange range;
+  bool has_key = false;
   bool has_value = false;
+  bool is_all = false;
   bool is_hex = false;
+  bool is_json = false;
+
+  bool is_range() const { return range.is_given() || is_all; }
 };
 
-bool erase(quire::Transaction& transaction, const Arguments& arguments) {
-  const std::string key = argument_bytes(arguments.key, arguments.is_hex);
-  if (arguments.has_value) {
-    quire::Multimap multimap = transaction.multimap(arguments.database.table);
-    return multimap.erase(key, argument_bytes(arguments.value, arguments.is_hex));
+void require_sense(const Arguments& arguments) {
+  if (arguments.has_key && arguments.is_range()) {
+    throw Failure(ExitCode::usage, "KEY and a range of keys do not go together");
   }
-  if (transaction.is_multimap(arguments.database.table)) {
-    quire::Multimap multimap = transaction.multimap(arguments.database.table);
-    return multimap.erase(key) > 0;
+  if (!arguments.has_key && !arguments.is_range()) {
+    throw Failure(ExitCode::usage, "say what to remove: KEY, --prefix, --from, --to or --all");
   }
-  quire::Table table = transaction.table(arguments.database.table);
-  return table.erase(key);
+  if (arguments.is_all && arguments.range.is_given()) {
+    throw Failure(ExitCode::usage, "--all and a range of keys do not go together");
+  }
+  // As an unset variable of a script would say.
+  const KeyRange& range = arguments.range;
+  const bool is_unbound = range.prefix.value_or("").empty() && range.from.value_or("").empty() &&
+                          range.to.value_or("").empty();
+  if (arguments.is_range() && !arguments.is_all && is_unbound) {
+    throw Failure(ExitCode::usage, "an empty range means every key; --all removes them");
+  }
 }
 
-ExitCode del(const Arguments& arguments) {
+std::uint64_t erase_range(quire::Multimap& multimap, const KeyBounds& bounds) {
+  std::uint64_t count = 0;
+  for (;;) {
+    const quire::PairCursor at = multimap.lower_bound(bounds.first);
+    if (at == multimap.end()) return count;
+    const std::string key(at.key());
+    if (bounds.limit && key >= *bounds.limit) return count;
+    count += multimap.erase(key);
+  }
+}
+
+std::uint64_t erase_range(quire::Table& table, const KeyBounds& bounds) {
+  if (bounds.limit) return table.erase(bounds.first, *bounds.limit);
+  return table.erase(quire::Range(table.lower_bound(bounds.first), table.end()));
+}
+
+// What the arguments mean as bytes.
+struct Wanted {
+  std::string key;
+  std::optional<std::string> value;
+  std::optional<KeyBounds> bounds;
+};
+
+Wanted wanted_by(const Arguments& arguments) {
+  require_sense(arguments);
+  Wanted wanted;
+  wanted.key = argument_bytes(arguments.key, arguments.is_hex);
+  if (arguments.has_value) wanted.value = argument_bytes(arguments.value, arguments.is_hex);
+  if (arguments.is_range()) wanted.bounds = bounds_of(arguments.range, arguments.is_hex);
+  return wanted;
+}
+
+// How many entries went.
+std::uint64_t erase(quire::Transaction& transaction, const std::string& name,
+                    const Wanted& wanted) {
+  if (wanted.value || transaction.is_multimap(name)) {
+    quire::Multimap multimap = transaction.multimap(name);
+    if (wanted.bounds) return erase_range(multimap, *wanted.bounds);
+    if (!wanted.value) return multimap.erase(wanted.key);
+    return multimap.erase(wanted.key, *wanted.value) ? 1 : 0;
+  }
+  quire::Table table = transaction.table(name);
+  if (wanted.bounds) return erase_range(table, *wanted.bounds);
+  return table.erase(wanted.key) ? 1 : 0;
+}
+
+ExitCode del(const Arguments& arguments, Output& output) {
+  const Wanted wanted = wanted_by(arguments);
   quire::Database database = open_to_change(arguments.database);
-  const bool was_there = database.write(
-      [&](quire::Transaction& transaction) { return erase(transaction, arguments); });
-  if (!was_there) {
-    throw Failure(ExitCode::negative, "no key " + arguments.key + " in " + arguments.database.file);
+  std::uint64_t count = 0;
+  const std::uint64_t txn = database.write([&](quire::Transaction& transaction) {
+    count = erase(transaction, arguments.database.table, wanted);
+    return transaction.txn();
+  });
+  if (count == 0) {
+    throw Failure(ExitCode::negative, "no key " +
+                                          (arguments.is_range() ? "of that range" : arguments.key) +
+                                          " in " + arguments.database.file);
+  }
+  if (arguments.is_json) {
+    output.write(json_document({{"txn", txn}, {"erased_count", count}}));
+  } else if (arguments.is_range()) {
+    output.write(counted(count, "entry", "entries") + " removed\n");
   }
   return ExitCode::done;
 }
@@ -43,24 +115,33 @@ ExitCode del(const Arguments& arguments) {
 Run declare(CLI::App& command) {
   const auto arguments = std::make_shared<Arguments>();
   add_file(command, arguments->database);
-  command.add_option("KEY", arguments->key, "Key")->required();
+  const CLI::Option* key = command.add_option("KEY", arguments->key, "Key; or one of the ranges");
   const CLI::Option* value = command.add_option(
       "VALUE", arguments->value, "Of a multimap only this value; without it all of the key");
   add_table(command, arguments->database);
-  command.add_flag("--hex", arguments->is_hex, "KEY and VALUE are hexadecimal");
+  add_key_range(command, arguments->range);
+  command.add_flag("--all", arguments->is_all, "Every key; the table stays");
+  command.add_flag("--hex", arguments->is_hex, "Keys and VALUE are hexadecimal");
   add_sync(command, arguments->database);
-  return [arguments, value](Output&) {
+  command.add_flag("--json", arguments->is_json, "Report the commit as one JSON object");
+  return [arguments, key, value](Output& output) {
+    arguments->has_key = key->count() > 0;
     arguments->has_value = value->count() > 0;
-    return del(*arguments);
+    return del(*arguments, output);
   };
 }
 
 }  // namespace
 
-const Command kDel = {"del", "Remove a key and its value",
-                      "Exit code 1 when the key, or of a multimap the value, is absent.\n\n"
-                      "Example:\n"
-                      "  kvtool del people.quire ada",
-                      declare};
+const Command kDel = {
+    "del", "Remove a key and its value, or a range of keys",
+    "A range is removed by one commit, without asking; it says how many entries went. Where\n"
+    "several options say which keys, those that fit all of them. Exit code 1 when there is no\n"
+    "such key, of a multimap no such value, or nothing in the range.\n\n"
+    "Examples:\n"
+    "  kvtool del people.quire ada\n"
+    "  kvtool del people.quire --prefix 2023-\n"
+    "  kvtool del people.quire --from a --to m --table visitors",
+    declare};
 
 }  // namespace kvtool

@@ -26,8 +26,12 @@ ExitCode get_values(const Arguments& arguments, const quire::MultimapView& multi
     refuse(arguments);
   }
   for (const Bytes value : multimap.values(key)) {
-    output.write(value);
-    output.write("\n");
+    if (arguments.is_json) {
+      write_json_entry(output, key, value);
+    } else {
+      output.write(value);
+      output.write("\n");
+    }
   }
   output.flush();
   return ExitCode::done;
@@ -45,11 +49,7 @@ ExitCode get(const Arguments& arguments, Output& output) {
     refuse(arguments);
   }
   if (arguments.is_json) {
-    output.write("{");
-    write_json_member(output, "key", key);
-    output.write(",");
-    write_json_member(output, "value", *value);
-    output.write("}\n");
+    write_json_entry(output, key, *value);
     output.flush();
     return ExitCode::done;
   }
@@ -68,7 +68,8 @@ Run declare(CLI::App& command) {
   command.add_option("KEY", arguments->key, "Key")->required();
   add_table(command, arguments->database);
   command.add_flag("--hex", arguments->is_hex, "KEY is hexadecimal");
-  command.add_flag("--json", arguments->is_json, "Key and value as one JSON object");
+  command.add_flag("--json", arguments->is_json,
+                   "Key and value as a JSON object, of a multimap one per line");
   return [arguments](Output& output) { return get(*arguments, output); };
 }
 

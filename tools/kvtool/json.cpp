@@ -45,6 +45,16 @@ void write_json_member(Sink& sink, Bytes name, Bytes bytes) {
   sink.write("\"");
 }
 
+void write_json_entry(Sink& sink, Bytes key, std::optional<Bytes> value) {
+  sink.write("{");
+  write_json_member(sink, "key", key);
+  if (value) {
+    sink.write(",");
+    write_json_member(sink, "value", *value);
+  }
+  sink.write("}\n");
+}
+
 void set_json_bytes(Json& object, const std::string& name, Bytes bytes) {
   if (is_utf8(bytes)) {
     object[name] = bytes;

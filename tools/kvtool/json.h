@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -20,7 +21,10 @@ using Json = nlohmann::ordered_json;
 // Writes `"name":"text"` or `"name_hex":"digits"`, of any size without a copy.
 void write_json_member(Sink& sink, Bytes name, Bytes bytes);
 
-// The same into an object.
+// An entry on a line of its own; without its value when there is none.
+void write_json_entry(Sink& sink, Bytes key, std::optional<Bytes> value);
+
+// A member of an object that is made as a whole.
 void set_json_bytes(Json& object, const std::string& name, Bytes bytes);
 
 // The whole document, indented, with a line feed.

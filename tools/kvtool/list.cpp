@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -6,7 +5,8 @@
 #include "command.h"
 #include "database_arguments.h"
 #include "json.h"
-#include "key_argument.h"
+#include "key_range.h"
+#include "text.h"
 
 namespace kvtool {
 
@@ -14,37 +14,20 @@ namespace {
 
 struct Arguments {
   DatabaseArguments database;
-  std::string prefix;
-  std::string from;
-  std::optional<std::string> to;
+  KeyRange range;
   bool is_reverse = false;
   bool is_keys_only = false;
   bool is_hex = false;
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
   std::string format;
+  bool is_json = false;
 };
 
-// The first key behind all that begin with `prefix`; nothing when there is none.
-std::optional<std::string> end_of_prefix(std::string prefix) {
-  while (!prefix.empty() && prefix.back() == '\xff') {
-    prefix.pop_back();
-  }
-  if (prefix.empty()) {
-    return std::nullopt;
-  }
-  prefix.back() = static_cast<char>(prefix.back() + 1);
-  return prefix;
-}
-
 template <typename View>
-auto range_of(const View& table, const Arguments& arguments) {
-  const std::string first = std::max(arguments.from, arguments.prefix);
-  std::optional<std::string> limit = end_of_prefix(arguments.prefix);
-  if (arguments.to && (!limit || *arguments.to < *limit)) {
-    limit = arguments.to;
-  }
-  using Range = decltype(table.range(first, first));
-  return limit ? table.range(first, *limit) : Range(table.lower_bound(first), table.end());
+auto range_of(const View& table, const KeyBounds& bounds) {
+  using Range = decltype(table.range(bounds.first, bounds.first));
+  return bounds.limit ? table.range(bounds.first, *bounds.limit)
+                      : Range(table.lower_bound(bounds.first), table.end());
 }
 
 // An entry or a pair. What is not printed of it is not read.
@@ -80,13 +63,8 @@ void write_text(Output& output, const Position& at, bool is_keys_only) {
 }
 
 void write_json(Output& output, const Position& at, bool is_keys_only) {
-  output.write("{");
-  write_json_member(output, "key", at.key());
-  if (!is_keys_only) {
-    output.write(",");
-    write_json_member(output, "value", at.value());
-  }
-  output.write("}\n");
+  write_json_entry(output, at.key(),
+                   is_keys_only ? std::nullopt : std::optional<Bytes>(at.value()));
 }
 
 void write_hex_entry(Output& output, const Position& at, bool is_keys_only) {
@@ -106,9 +84,9 @@ WriteEntry writer_of(const std::string& format) {
 }
 
 template <typename View>
-void list(const View& table, const Arguments& arguments, Output& output) {
+void list(const View& table, const KeyBounds& bounds, const Arguments& arguments, Output& output) {
   const WriteEntry write_entry = writer_of(arguments.format);
-  const auto range = range_of(table, arguments);
+  const auto range = range_of(table, bounds);
   auto first = range.begin();
   auto last = range.end();
   for (std::uint64_t left = arguments.limit; left > 0 && first != last; --left) {
@@ -123,55 +101,43 @@ void list(const View& table, const Arguments& arguments, Output& output) {
 }
 
 ExitCode list(const Arguments& arguments, Output& output) {
+  const KeyBounds bounds = bounds_of(arguments.range, arguments.is_hex);
   const quire::Database database = open_to_read(arguments.database);
   const quire::Snapshot snapshot = database.snapshot();
   require_table(snapshot, arguments.database);
   const std::string& name = arguments.database.table;
   if (snapshot.is_multimap(name)) {
-    list(snapshot.multimap(name), arguments, output);
+    list(snapshot.multimap(name), bounds, arguments, output);
   } else {
-    list(snapshot.table(name), arguments, output);
+    list(snapshot.table(name), bounds, arguments, output);
   }
   return ExitCode::done;
 }
 
-void decode_bounds(Arguments& arguments) {
-  arguments.prefix = argument_bytes(arguments.prefix, arguments.is_hex);
-  arguments.from = argument_bytes(arguments.from, arguments.is_hex);
-  if (arguments.to) {
-    arguments.to = argument_bytes(*arguments.to, arguments.is_hex);
-  }
-  if (arguments.format.empty()) {
-    arguments.format = arguments.is_hex ? "hex" : "text";
-  }
+void choose_format(Arguments& arguments) {
+  if (!arguments.format.empty()) return;
+  arguments.format = arguments.is_json ? "json" : arguments.is_hex ? "hex" : "text";
 }
 
 Run declare(CLI::App& command) {
   const auto arguments = std::make_shared<Arguments>();
   add_file(command, arguments->database);
   add_table(command, arguments->database);
-  const auto add_key = [&](const char* name, std::string& target, const char* help) {
-    command.add_option(name, target, help)->type_name("KEY");
-  };
-  add_key("--prefix", arguments->prefix, "Only keys that begin so");
-  add_key("--from", arguments->from, "Only this key and those behind it");
-  command
-      .add_option_function<std::string>(
-          "--to", [arguments](const std::string& key) { arguments->to = key; },
-          "Only keys before this one")
-      ->type_name("KEY");
+  add_key_range(command, arguments->range);
   command.add_flag("--reverse", arguments->is_reverse, "Last key first");
   command.add_option("--limit", arguments->limit, "At most so many entries")
       ->check(CLI::NonNegativeNumber)
       ->type_name("COUNT");
   command.add_flag("--keys", arguments->is_keys_only, "Keys without values");
-  command.add_option("--format", arguments->format, "How entries look (default text)")
-      ->check(CLI::IsMember({"text", "json", "hex"}))
-      ->type_name("FORMAT");
+  CLI::Option* format =
+      command.add_option("--format", arguments->format, "How entries look, text unless told")
+          ->check(CLI::IsMember({"text", "json", "hex"}))
+          ->type_name("FORMAT");
+  command.add_flag("--json", arguments->is_json, "The same as --format json")->excludes(format);
   command.add_flag("--hex", arguments->is_hex,
                    "Keys of other options are hexadecimal, and --format is hex unless given");
   return [arguments](Output& output) {
-    decode_bounds(*arguments);
+    choose_format(*arguments);
     return list(*arguments, output);
   };
 }
@@ -186,9 +152,8 @@ const Command kList = {
     "  json  {\"key\":\"...\",\"value\":\"...\"}; bytes that are not UTF-8 become \"key_hex\" or\n"
     "        \"value_hex\" in hexadecimal\n"
     "  hex   KEY <tab> VALUE in hexadecimal\n"
-    "kvtool load reads all three: --format tsv, --format json, --hex. Of a multimap every pair is "
-    "a\n"
-    "line.\n\n"
+    "kvtool load reads all three: --format tsv, --format json, --hex. Of a multimap every pair\n"
+    "is a line.\n\n"
     "Examples:\n"
     "  kvtool list people.quire --prefix a --limit 10\n"
     "  kvtool list people.quire --from a --to m --reverse --format json",

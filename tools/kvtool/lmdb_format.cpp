@@ -16,6 +16,12 @@ constexpr char kDigits[] = "0123456789abcdef";
 
 [[noreturn]] void refuse(const std::string& reason) { throw Failure(ExitCode::usage, reason); }
 
+[[noreturn]] void refuse_backslash() {
+  refuse(
+      "a backslash begins \\\\ or \\HH; some versions of mdb_dump -p write one as it is: dump "
+      "without -p");
+}
+
 bool is_printable(char byte) { return byte >= ' ' && byte <= '~'; }
 
 void decode_print(Bytes text, std::string& bytes) {
@@ -28,11 +34,15 @@ void decode_print(Bytes text, std::string& bytes) {
       ++i;
     } else if (i + 2 < text.size()) {
       std::string byte;
-      decode_hex(text.substr(i + 1, 2), byte);
+      try {
+        decode_hex(text.substr(i + 1, 2), byte);
+      } catch (const Failure&) {
+        refuse_backslash();
+      }
       bytes += byte;
       i += 2;
     } else {
-      refuse("a backslash at the end of the line");
+      refuse_backslash();
     }
   }
 }
@@ -40,16 +50,20 @@ void decode_print(Bytes text, std::string& bytes) {
 // One database after the other, each with a header of its own.
 class LmdbFormat final : public LoadFormat {
  public:
+  explicit LmdbFormat(const std::string& unnamed) : unnamed_(unnamed), name_(unnamed) {}
+
   ItemKind read(Bytes line, LoadItem& item) override {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (place_ == Place::header) return read_header(line, item);
     if (line == kDataEnd) {
-      if (place_ == Place::value) refuse("a key without a value");
+      if (place_ == Place::value) refuse("a key without a value; make the dump again");
       place_ = Place::header;
       start_header();
       return ItemKind::none;
     }
-    if (!line.starts_with(' ')) refuse("neither ` BYTES` nor DATA=END");
+    if (!line.starts_with(' ')) {
+      refuse("neither ` BYTES` nor DATA=END: the dump is damaged; make it again");
+    }
     decode(line.substr(1), place_ == Place::key ? item.key : item.value);
     place_ = place_ == Place::key ? Place::value : Place::key;
     return place_ == Place::key ? ItemKind::entry : ItemKind::none;
@@ -58,7 +72,7 @@ class LmdbFormat final : public LoadFormat {
   void finish() override {
     if (!has_database_) refuse("the input is empty, an LMDB dump begins with VERSION=3");
     if (place_ != Place::header || header_lines_ != 0) {
-      refuse("the dump is cut short: its last line, DATA=END, is missing");
+      refuse("the dump is cut short: its last line, DATA=END, is missing; make it again");
     }
   }
 
@@ -66,9 +80,9 @@ class LmdbFormat final : public LoadFormat {
   enum class Place { header, key, value };
 
   void start_header() {
-    name_.clear();
-    has_name_ = false;
+    name_ = unnamed_;
     is_print_ = false;
+    is_multimap_ = false;
     header_lines_ = 0;
   }
 
@@ -91,8 +105,13 @@ class LmdbFormat final : public LoadFormat {
     }
     place_ = Place::key;
     has_database_ = true;
-    if (!has_name_) return ItemKind::none;  // into the table that the entries go to anyway
+    if (is_multimap_ && name_.empty()) {
+      refuse(
+          "a database without a name that has several values per key: the default table cannot; "
+          "name another one with --table");
+    }
     item.table_name = name_;
+    item.is_multimap = is_multimap_;
     return ItemKind::table;
   }
 
@@ -106,35 +125,48 @@ class LmdbFormat final : public LoadFormat {
       is_print_ = value == "print";
     } else if (name == "database") {
       name_ = value;
-      has_name_ = true;
     } else if (name == "type" && value != "btree") {
       refuse("a database of type " + std::string(value) + "; only btree has an order");
-    } else if (value == "1" && (name == "reversekey" || name == "integerkey")) {
-      refuse("a database with " + std::string(name) +
-             ": its keys are in another order than that of their bytes");
-    } else if (value == "1" && (name == "duplicates" || name == "dupsort")) {
-      refuse("a database with several values per key");
+    } else if (value == "1") {
+      read_flag(name);
     }
+  }
+
+  // Others say how LMDB stores it.
+  void read_flag(Bytes name) {
+    if (name == "reversekey" || name == "integerkey") {
+      refuse("a database with " + std::string(name) +
+             ": its keys are in another order than that of their bytes; only a program that knows "
+             "them can copy it");
+    }
+    if (name == "reversedup" || name == "integerdup") {
+      refuse("a database with " + std::string(name) +
+             ": its values are in another order than that of their bytes; only a program that "
+             "knows them can copy it");
+    }
+    is_multimap_ = is_multimap_ || name == "duplicates" || name == "dupsort";
   }
 
   Place place_ = Place::header;
   bool has_database_ = false;
   std::uint64_t header_lines_ = 0;
+  std::string unnamed_;
   std::string name_;
-  bool has_name_ = false;
   bool is_print_ = false;
+  bool is_multimap_ = false;
 };
 
 }  // namespace
 
-void write_lmdb_header(Sink& sink, Bytes name, LmdbText text) {
+void write_lmdb_header(Sink& sink, const LmdbHeader& header) {
   sink.write("VERSION=3\nformat=");
-  sink.write(text == LmdbText::print ? "print" : "bytevalue");
-  if (!name.empty()) {
+  sink.write(header.text == LmdbText::print ? "print" : "bytevalue");
+  if (!header.name.empty()) {
     sink.write("\ndatabase=");
-    sink.write(name);
+    sink.write(header.name);
   }
-  sink.write("\ntype=btree\n");
+  sink.write("\ntype=btree\nmapsize=" + std::to_string(header.map_bytes) + "\n");
+  if (header.is_multimap) sink.write("duplicates=1\ndupsort=1\n");
   sink.write(kHeaderEnd);
   sink.write("\n");
 }
@@ -164,6 +196,8 @@ void write_lmdb_end(Sink& sink) {
   sink.write("\n");
 }
 
-std::unique_ptr<LoadFormat> make_lmdb_format() { return std::make_unique<LmdbFormat>(); }
+std::unique_ptr<LoadFormat> make_lmdb_format(const std::string& unnamed) {
+  return std::make_unique<LmdbFormat>(unnamed);
+}
 
 }  // namespace kvtool

@@ -3,7 +3,12 @@
 // and one for its value, beginning with a space, up to DATA=END.
 //   format=bytevalue   all of it in hexadecimal
 //   format=print       text; \\ is a backslash, \HH any other byte
+//   duplicates=1       several values per key, each with a line for its key;
+//   dupsort=1          sorted as bytes, if no line says otherwise: a multimap
+//   mapsize=BYTES      mdb_load gives up beyond it
 #pragma once
+
+#include <cstdint>
 
 #include "sink.h"
 
@@ -11,8 +16,14 @@ namespace kvtool {
 
 enum class LmdbText { bytevalue, print };
 
-// `name` "" is the database without a name.
-void write_lmdb_header(Sink& sink, Bytes name, LmdbText text);
+struct LmdbHeader {
+  Bytes name;  // "" is the database without a name
+  LmdbText text = LmdbText::bytevalue;
+  bool is_multimap = false;
+  std::uint64_t map_bytes = 0;
+};
+
+void write_lmdb_header(Sink& sink, const LmdbHeader& header);
 void write_lmdb_bytes(Sink& sink, Bytes bytes, LmdbText text);
 void write_lmdb_end(Sink& sink);
 

@@ -4,6 +4,7 @@
 #include "command.h"
 #include "database_arguments.h"
 #include "input.h"
+#include "json.h"
 #include "load_format.h"
 #include "progress.h"
 #include "text.h"
@@ -18,6 +19,7 @@ struct Arguments {
   std::string format = "tsv";
   bool is_hex = false;
   std::uint64_t batch_count = 0;  // entries per commit; 0 = one commit for all
+  bool is_json = false;
 };
 
 std::unique_ptr<LoadFormat> make_format(const Arguments& arguments) {
@@ -31,7 +33,7 @@ std::unique_ptr<LoadFormat> make_format(const Arguments& arguments) {
     return make_json_format();
   }
   if (arguments.format == "lmdb") {
-    return make_lmdb_format();
+    return make_lmdb_format(arguments.database.table);
   }
   return arguments.format == "dump" ? make_dump_format() : make_tsv_format(arguments.is_hex);
 }
@@ -79,6 +81,10 @@ class Loader {
   std::uint64_t entry_count() const { return entry_count_; }
   std::uint64_t committed_count() const { return committed_count_; }
 
+  Json to_json() const {
+    return {{"txn", txn_}, {"commit_count", commit_count_}, {"entry_count", committed_count_}};
+  }
+
  private:
   void begin(const std::string& table_name, bool is_multimap) {
     table_.reset();
@@ -100,7 +106,9 @@ class Loader {
 
   void commit() {
     try {
+      txn_ = transaction_->txn();
       transaction_->commit();
+      ++commit_count_;
     } catch (const quire::Error& error) {
       throw CommitFailed(ExitCode::refused,
                          "commit at entry " + grouped(entry_count_) + ": " + reason_of(error));
@@ -131,6 +139,8 @@ class Loader {
   bool is_table_new_ = false;
   std::uint64_t entry_count_ = 0;
   std::uint64_t committed_count_ = 0;
+  std::uint64_t commit_count_ = 0;
+  std::uint64_t txn_ = 0;
 };
 
 // One load from its first line to its commit.
@@ -140,9 +150,9 @@ class Load {
       : arguments_(arguments),
         format_(make_format(arguments)),
         input_(arguments.input),
-        progress_(input_.size_bytes()) {}
+        progress_(!arguments.is_json, input_.size_bytes()) {}
 
-  void run() {
+  void run(Output& output) {
     // Input that is wrong from the start creates no file.
     ItemKind kind = next();
     open();
@@ -152,6 +162,7 @@ class Load {
     }
     loader_->finish();
     progress_.finish(loader_->entry_count());
+    if (arguments_.is_json) output.write(json_document(loader_->to_json()));
   }
 
  private:
@@ -221,8 +232,9 @@ Run declare_import(CLI::App& command) {
   add_table(command, arguments->database);
   add_sync(command, arguments->database);
   add_page_size(command, arguments->database);
-  return [arguments](Output&) {
-    Load(*arguments).run();
+  command.add_flag("--json", arguments->is_json, "Report as one JSON object");
+  return [arguments](Output& output) {
+    Load(*arguments).run(output);
     return ExitCode::done;
   };
 }
@@ -243,8 +255,9 @@ Run declare(CLI::App& command) {
       ->type_name("COUNT");
   add_sync(command, arguments->database);
   add_page_size(command, arguments->database);
-  return [arguments](Output&) {
-    Load(*arguments).run();
+  command.add_flag("--json", arguments->is_json, "Report as one JSON object");
+  return [arguments](Output& output) {
+    Load(*arguments).run(output);
     return ExitCode::done;
   };
 }
@@ -270,8 +283,12 @@ const Command kImport = {
     "import", "Store what mdb_dump or db_dump has printed",
     "Both of their formats, with one database or (mdb_dump -a) several: a named database becomes\n"
     "the table of that name, one without a name the table that --table says, or the default one.\n"
-    "All is stored by one commit. Databases in another order than that of bytes (reversekey,\n"
-    "integerkey) are refused.\n\n"
+    "One with several values per key (dupsort) becomes a multimap. All is stored by one commit:\n"
+    "a wrong line, which is named, leaves nothing.\n\n"
+    "Databases in another order than that of bytes are refused (reversekey, integerkey,\n"
+    "reversedup, integerdup). Not kept: how LMDB stores it (dupfixed, sizes), and of a db_dump\n"
+    "with unsorted values their order and equal ones. Rather not use mdb_dump -p: some versions\n"
+    "do not mark backslashes.\n\n"
     "Examples:\n"
     "  mdb_dump -a people.mdb | kvtool import people.quire\n"
     "  kvtool import people.quire people.dump",

@@ -46,7 +46,8 @@ std::unique_ptr<LoadFormat> make_json_format();
 // What `dump` writes, see dump_format.h.
 std::unique_ptr<LoadFormat> make_dump_format();
 
-// What mdb_dump and db_dump write, see lmdb_format.h.
-std::unique_ptr<LoadFormat> make_lmdb_format();
+// What mdb_dump and db_dump write, see lmdb_format.h. A database without a name is for the table
+// `unnamed`.
+std::unique_ptr<LoadFormat> make_lmdb_format(const std::string& unnamed = {});
 
 }  // namespace kvtool

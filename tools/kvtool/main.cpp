@@ -4,12 +4,14 @@
 
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <new>
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include "dispatch.h"
+#include "help_formatter.h"
 #include "text.h"
 
 namespace kvtool {
@@ -17,8 +19,15 @@ namespace kvtool {
 namespace {
 
 constexpr const char* kNotes =
-    "Exit codes: 0 done; 1 no such key or table, the check failed, or something could not be\n"
-    "salvaged; 2 wrong usage or input; 3 refused by the store.\n\n"
+    "Exit codes:\n"
+    "  0  done\n"
+    "  1  no such key or table, the check failed, or something could not be salvaged\n"
+    "  2  wrong usage or input\n"
+    "  3  refused by the store, or by the system\n\n"
+    "--json makes a command report for programs: one object, a list of objects where there are\n"
+    "several, or an object per line for entries and for what comes in time. Sizes are in bytes;\n"
+    "what is not UTF-8 stands in hexadecimal under NAME_hex. What goes wrong is one line on\n"
+    "standard error as ever.\n\n"
     "Example:\n"
     "  kvtool put people.quire ada 'Ada Lovelace'\n"
     "  kvtool get people.quire ada\n"
@@ -78,6 +87,7 @@ const std::vector<const Command*>& commands() {
 ExitCode run_words(const std::vector<std::string>& words) {
   CLI::App app("Keys and values in one file: look, change, load, dump, verify.", "kvtool");
   app.set_version_flag("--version", std::string("kvtool ") + quire::version());
+  app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(1);
   app.footer(kNotes);
 

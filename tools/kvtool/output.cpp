@@ -14,19 +14,19 @@ namespace {
 
 constexpr std::size_t kBufferBytes = 65536;
 
-bool wants_colour() {
+}  // namespace
+
+bool is_styled_terminal(int descriptor) {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
-  return (no_colour == nullptr || *no_colour == '\0') && terminal != nullptr &&
-         Bytes(terminal) != "dumb";
+  return ::isatty(descriptor) == 1 && (no_colour == nullptr || *no_colour == '\0') &&
+         terminal != nullptr && Bytes(terminal) != "dumb";
 }
-
-}  // namespace
 
 Output::Output(int descriptor)
     : descriptor_(descriptor),
       is_terminal_(::isatty(descriptor) == 1),
-      is_coloured_(is_terminal_ && wants_colour()) {
+      is_coloured_(is_styled_terminal(descriptor)) {
   buffer_.reserve(kBufferBytes);
 }
 

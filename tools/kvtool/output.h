@@ -11,6 +11,9 @@ namespace kvtool {
 // complain.
 struct OutputClosed {};
 
+// Whether a terminal is there that takes escape sequences, and its user has not set NO_COLOR.
+bool is_styled_terminal(int descriptor);
+
 // Bytes on their way to a file descriptor. Throws OutputClosed, or Failure with the system's
 // reason.
 class Output final : public Sink {

@@ -10,6 +10,20 @@ import sys
 
 ENTRY = re.compile(r'^  (\S.*?)(?:\s{2,}(.*))?$')
 CONTINUED = re.compile(r'^\s{20,}(\S.*)$')
+ITEM = re.compile(r'^  (\S+) {2,}(\S.*)$')
+
+ENVIRONMENT = [
+    ('NO_COLOR', 'Unless it is empty: no colours and no progress bars.'),
+    ('TERM', 'Where it is dumb or missing, the same.'),
+    ('KVTOOL_PROGRESS_MS', 'Milliseconds between two drawings of a progress bar, 100 unless told.'),
+    ('KVTOOL_HISTORY', 'The file in which kvtool shell remembers lines; empty: none.'),
+    ('QUIRE_TXN', 'The number of the commit, for what kvtool watch --exec runs.'),
+]
+FILES = [
+    ('FILE.lock', 'Stands beside a database: the processes that use it meet there. It must not be '
+                  'removed while one does.'),
+    ('~/.kvtool_history', 'Lines of kvtool shell.'),
+]
 
 
 def help_of(kvtool, *command):
@@ -49,40 +63,100 @@ class Help:
     def commands(self):
         return self.sections.get('Subcommands', [])
 
-    def options(self):
-        """(['-h', '--help'], values or None, what) of each option."""
-        for term, what in self.sections['Options']:
-            names, _, argument = term.partition(' ')
-            values = re.search(r'\{([^}]*)\}', argument)
-            takes = values[1].split(',') if values else [] if argument else None
-            yield names.split(','), takes, what
+    def options(self, section='Options'):
+        return [Option(term, what) for term, what in self.sections.get(section, [])]
+
+
+class Option:
+    """One line of a section: its names, a word for its value or None, what that may be, and what
+    it is about."""
+
+    def __init__(self, term, what):
+        names, _, value = term.partition(' ')
+        choices = re.search('; one of ([^;]*)', what)
+        self.names = names.split(',')
+        self.value = value or None
+        self.choices = choices[1].split(', ') if choices else []
+        self.what = what
+
+
+ESCAPES = {'\\': '\\e', '-': '\\-', "'": '\\(aq', '`': '\\(ga', '^': '\\(ha', '~': '\\(ti',
+           '"': '\\(dq'}
 
 
 def roff(text):
-    text = text.replace('\\', '\\e').replace('-', '\\-').replace("'", '\\(aq')
-    return '\n'.join('\\&' + line if line[:1] == '.' else line for line in text.split('\n'))
+    text = ''.join(ESCAPES.get(letter, letter) for letter in text)
+    return '\\&' + text if text[:1] == '.' else text
 
 
-def man_entries(entries):
-    for term, what in entries:
-        yield f'.TP\n.B {roff(term)}\n{roff(what)}'
+def man_options(options):
+    for option in options:
+        names = ', '.join(f'\\fB{roff(name)}\\fP' for name in option.names)
+        value = f' \\fI{roff(option.value)}\\fP' if option.value else ''
+        yield f'.TP\n{names}{value}\n{roff(option.what)}.'
+
+
+def man_items(items):
+    for term, what in items:
+        yield f'.TP\n\\fB{roff(term)}\\fP\n{roff(what)}'
+
+
+def man_text(text):
+    """Prose is filled, `  WORD  text` is an item, and what else is indented stays as it is."""
+    for paragraph in text.split('\n\n'):
+        yield '.PP'
+        before = 'prose'
+        for line in paragraph.split('\n'):
+            item = ITEM.match(line)
+            now = ('item' if item or before == 'item' and line.startswith('    ') else
+                   'example' if line.startswith('  ') else 'prose')
+            if now != before:
+                yield {'example': '.fi\n.RE', 'item': '.PP', 'prose': ''}[before]
+                yield {'example': '.RS 4\n.nf', 'item': '', 'prose': ''}[now]
+            yield from man_items([item.groups()]) if item else [roff(line.strip())]
+            before = now
+        yield {'example': '.fi\n.RE', 'item': '.PP', 'prose': ''}[before]
+
+
+def shared_options(commands):
+    """Those that most commands have, all in the same words."""
+    lines = [line for page in commands.values() for section in ('Positionals', 'Options')
+             for line in page.sections.get(section, [])]
+    return sorted({line for line in lines if 2 * lines.count(line) > len(commands)})
+
+
+def man_commands(commands):
+    shared = shared_options(commands)
+    for name, page in commands.items():
+        usage = page.usage.replace('[OPTIONS] ', '')
+        yield f'.SS {name}\n\\fB{roff(usage)}\\fP [\\fIOPTIONS\\fP]\n.PP\n{roff(page.title)}.'
+        for section in ('Positionals', 'Options'):
+            lines = [line for line in page.sections.get(section, []) if line not in shared]
+            yield from man_options(Option(*line) for line in lines)
+        yield from man_text(page.notes)
 
 
 def man_page(top, commands, version):
+    codes, _, notes = top.notes.partition('\n\n')
     yield f'.TH KVTOOL 1 "" "{version}" "User Commands"'
     yield '.SH NAME\nkvtool \\- a quire database from the shell'
-    yield '.SH SYNOPSIS\n.B kvtool\nCOMMAND [OPTIONS] FILE ...'
-    yield f'.SH DESCRIPTION\n{roff(top.title)}\nEach command says more with \\-\\-help.'
+    yield '.SH SYNOPSIS\n\\fBkvtool\\fP \\fICOMMAND\\fP [\\fIOPTIONS\\fP] \\fIFILE\\fP ...'
+    yield f'.SH DESCRIPTION\n{roff(top.title)}'
+    yield from man_text(notes)
     yield '.SH OPTIONS'
-    yield from man_entries(top.sections['Options'])
+    yield from man_options(top.options())
+    yield '.PP\nOf most commands:'
+    yield from man_options(Option(*line) for line in shared_options(commands)
+                           if line not in top.sections['Options'])
     yield '.SH COMMANDS'
-    for name, page in commands.items():
-        yield f'.SS {name}\n.B {roff(page.usage)}\n.PP\n{roff(page.title)}'
-        for section in ('Positionals', 'Options'):
-            yield from man_entries(page.sections.get(section, []))
-        if page.notes:
-            yield f'.PP\n.nf\n{roff(page.notes)}\n.fi'
-    yield f'.SH NOTES\n.nf\n{roff(top.notes)}\n.fi'
+    yield from man_commands(commands)
+    yield '.SH EXIT STATUS'
+    yield from man_text(codes.split('\n', 1)[1])
+    yield '.SH ENVIRONMENT'
+    yield from man_items(ENVIRONMENT)
+    yield '.SH FILES'
+    yield from man_items(FILES)
+    yield '.SH SEE ALSO\n\\fBmdb_dump\\fP(1), \\fBmdb_load\\fP(1)'
 
 
 def bash_completion(top, commands):
@@ -96,14 +170,13 @@ def bash_completion(top, commands):
     yield '  fi'
     yield '  case "$command $before" in'
     for name, page in commands.items():
-        for names, takes, _ in page.options():
-            if takes:
-                for option in names:
-                    yield f'    "{name} {option}") values="{" ".join(takes)}" ;;'
+        for option in page.options():
+            for word in option.names if option.choices else []:
+                yield f'    "{name} {word}") values="{" ".join(option.choices)}" ;;'
     yield '  esac'
     yield '  case $command in'
     for name, page in commands.items():
-        names = ' '.join(option for names, _, _ in page.options() for option in names)
+        names = ' '.join(word for option in page.options() for word in option.names)
         yield f'    {name}) options="{names}" ;;'
     yield '  esac'
     yield '  if [ -n "$values" ]; then'
@@ -138,11 +211,11 @@ def zsh_completion(top, commands):
     for name, page in commands.items():
         yield f'  {name})'
         yield '    _arguments \\'
-        for names, takes, what in page.options():
-            for option in names:
-                choice = f'({" ".join(takes)})' if takes else ''
-                values = '' if takes is None else f':value:{choice}'
-                yield f"      '{option}[{zsh_word(what)}]{values}' \\"
+        for option in page.options():
+            choice = f'({" ".join(option.choices)})' if option.choices else ''
+            values = f':value:{choice}' if option.value else ''
+            for word in option.names:
+                yield f"      '{word}[{zsh_word(option.what)}]{values}' \\"
         yield "      '*:file:_files' ;;"
     yield 'esac'
 
@@ -156,7 +229,7 @@ def main():
     lines = {'kvtool.1': lambda: man_page(top, commands, version),
              'kvtool.bash': lambda: bash_completion(top, commands),
              '_kvtool': lambda: zsh_completion(top, commands)}[output.name]()
-    output.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    output.write_text('\n'.join(line for line in lines if line) + '\n', encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -1,18 +1,22 @@
 #include "progress.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include <unistd.h>
 
+#include "output.h"
 #include "text.h"
 
 namespace kvtool {
 
 namespace {
 
-constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr std::chrono::milliseconds kRedraw{100};
 constexpr std::size_t kBarColumns = 24;
 
 std::string bar(double part) {
@@ -28,10 +32,24 @@ std::string time_left(double seconds) {
   return std::to_string(whole / 3600) + " h left";
 }
 
+std::chrono::milliseconds redraw_interval() {
+  const char* chosen = std::getenv("KVTOOL_PROGRESS_MS");
+  if (chosen == nullptr) return kRedraw;
+  const std::string_view text = chosen;
+  std::uint32_t interval = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), interval);
+  const bool is_number = error == std::errc{} && end == text.data() + text.size();
+  return is_number ? std::chrono::milliseconds(interval) : kRedraw;
+}
+
 }  // namespace
 
-Progress::Progress(std::optional<std::uint64_t> total, Unit unit)
-    : is_shown_(::isatty(STDERR_FILENO) == 1), total_(total), unit_(unit) {}
+Progress::Progress(bool is_wanted, std::optional<std::uint64_t> total, Unit unit)
+    : is_heard_(is_wanted && ::isatty(STDERR_FILENO) == 1),
+      is_shown_(is_heard_ && is_styled_terminal(STDERR_FILENO)),
+      redraw_interval_(redraw_interval()),
+      total_(total),
+      unit_(unit) {}
 
 Progress::~Progress() { clear(); }
 
@@ -47,7 +65,7 @@ void Progress::clear() {
 }
 
 void Progress::update(std::uint64_t done, std::uint64_t entry_count) {
-  if (!is_shown_ || Clock::now() - drawn_at_ < kRedraw) {
+  if (!is_shown_ || Clock::now() - drawn_at_ < redraw_interval_) {
     return;
   }
   drawn_at_ = Clock::now();
@@ -69,8 +87,9 @@ void Progress::draw(std::uint64_t done, std::uint64_t entry_count) {
   if (has_total) {
     line += bar(std::min(1.0, static_cast<double>(done) / static_cast<double>(*total_)));
   }
-  if (unit_ == Unit::entries) {
-    line += grouped(done) + " entries, " + grouped(per_second(done)) + "/s";
+  if (unit_ != Unit::bytes) {
+    line += grouped(done) + (unit_ == Unit::pages ? " pages, " : " entries, ") +
+            grouped(per_second(done)) + "/s";
   } else if (entry_count > 0) {
     line += grouped(entry_count) + " entries, " + human_bytes(done) + ", " +
             grouped(per_second(entry_count)) + "/s";
@@ -88,7 +107,7 @@ void Progress::draw(std::uint64_t done, std::uint64_t entry_count) {
 
 void Progress::finish(std::uint64_t entry_count) {
   clear();
-  if (is_shown_) {
+  if (is_heard_) {
     std::fprintf(stderr, "%s entries in %.1f s\n", grouped(entry_count).c_str(), seconds());
   }
 }

@@ -2,7 +2,9 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "findings.h"
 #include "json.h"
+#include "progress.h"
 #include "text.h"
 
 namespace kvtool {
@@ -15,42 +17,18 @@ struct Arguments {
   bool is_json = false;
 };
 
-Json to_json(const quire::Fault& loss) {
-  Json json = {{"page", loss.page}, {"reason", escaped(loss.reason)}};
-  if (loss.keys) {
-    set_json_bytes(json, "table", loss.keys->table);
-    if (loss.keys->first) {
-      set_json_bytes(json, "first_key", *loss.keys->first);
-    }
-    if (loss.keys->limit) {
-      set_json_bytes(json, "limit_key", *loss.keys->limit);
-    }
-  }
-  return json;
-}
-
 Json to_json(const quire::SalvageReport& report) {
-  Json losses = Json::array();
-  for (const quire::Fault& loss : report.losses) {
-    losses.push_back(to_json(loss));
-  }
   return {{"complete", report.is_complete()},
           {"table_count", report.table_count},
           {"entry_count", report.entry_count},
           {"missing_entry_count", report.missing_entry_count},
           {"loss_count", report.loss_count},
-          {"losses", losses},
+          {"losses", faults_json(report.losses)},
           {"doubts", report.doubts}};
 }
 
 void write_for_people(Output& output, const quire::SalvageReport& report) {
-  for (const quire::Fault& loss : report.losses) {
-    const std::string page = loss.page == 0 ? "" : "page " + std::to_string(loss.page) + ": ";
-    output.write("lost: " + page + escaped(loss.reason) + "\n");
-  }
-  if (report.loss_count > report.losses.size()) {
-    output.write("and " + grouped(report.loss_count - report.losses.size()) + " more\n");
-  }
+  write_faults(output, "lost: ", report.losses, report.loss_count);
   for (const std::string& doubt : report.doubts) {
     output.write("doubtful: " + doubt + "\n");
   }
@@ -60,23 +38,25 @@ void write_for_people(Output& output, const quire::SalvageReport& report) {
                counted(report.loss_count, "loss", "losses") + "\n");
 }
 
-ExitCode salvage(const Arguments& arguments, Output& output) {
+quire::SalvageReport report_on(const Arguments& arguments) {
   quire::Options options = options_of(arguments.database);
   options.guard_sigbus = true;  // what the disk cannot read is one more loss
-  const quire::SalvageReport report =
-      quire::salvage(arguments.database.file, arguments.target, options);
+  Progress progress(!arguments.is_json, std::nullopt, Progress::Unit::pages);
+  return quire::salvage(
+      arguments.database.file, arguments.target, options,
+      [&](std::uint64_t done, std::uint64_t total) { progress.update_of(done, total); });
+}
+
+ExitCode salvage(const Arguments& arguments, Output& output) {
+  const quire::SalvageReport report = report_on(arguments);
   const ExitCode verdict = report.is_complete() ? ExitCode::done : ExitCode::negative;
-  try {
+  return deliver(output, verdict, [&] {
     if (arguments.is_json) {
       output.write(json_document(to_json(report)));
     } else {
       write_for_people(output, report);
     }
-    output.flush();
-  } catch (const OutputClosed&) {
-    return verdict;  // the exit code tells it even when nobody reads on
-  }
-  return verdict;
+  });
 }
 
 Run declare(CLI::App& command) {

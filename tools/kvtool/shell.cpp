@@ -21,7 +21,8 @@ constexpr std::size_t kCandidatesMax = 100;
 // Those of one line that a database is asked with: they take FILE first, and are short. What takes
 // another file as well finds it where the shell was started.
 const std::vector<std::string>& commands_with_table() {
-  static const std::vector<std::string> names = {"put", "get", "del", "list", "load", "import"};
+  static const std::vector<std::string> names = {"put",  "insert", "get",   "del",
+                                                 "list", "load",   "import"};
   return names;
 }
 

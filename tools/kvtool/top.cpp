@@ -24,6 +24,7 @@ struct Arguments {
   DatabaseArguments database;
   double interval_seconds = 1;
   std::uint64_t count = 0;  // 0: without end
+  bool is_once = false;
   bool is_json = false;
 };
 
@@ -170,10 +171,15 @@ Run declare(CLI::App& command) {
       ->check(CLI::Range(0.05, 86400.0))
       ->type_name("SECONDS")
       ->capture_default_str();
-  command.add_option("--count", arguments->count, "End after so many; without it, with ^C")
-      ->type_name("COUNT");
+  CLI::Option* count =
+      command.add_option("--count", arguments->count, "End after so many; without it, with ^C")
+          ->type_name("COUNT");
+  command.add_flag("--once", arguments->is_once, "The same as --count 1")->excludes(count);
   command.add_flag("--json", arguments->is_json, "One JSON object per line, sizes in bytes");
-  return [arguments](Output& output) { return run(*arguments, output); };
+  return [arguments](Output& output) {
+    if (arguments->is_once) arguments->count = 1;
+    return run(*arguments, output);
+  };
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "json.h"
 
 namespace kvtool {
 
@@ -19,6 +20,7 @@ struct Arguments {
   std::optional<std::uint64_t> after;
   std::uint64_t count = 0;     // 0: without end
   double timeout_seconds = 0;  // 0: without end
+  bool is_json = false;
 };
 
 volatile std::sig_atomic_t is_asked_to_end = 0;
@@ -59,7 +61,7 @@ ExitCode watch(const Arguments& arguments, Output& output) {
     const auto newest = wait(database, seen, arguments.timeout_seconds);
     if (!newest) return ExitCode::done;
     seen = *newest;
-    output.write(std::to_string(seen) + "\n");
+    output.write((arguments.is_json ? Json{{"txn", seen}}.dump() : std::to_string(seen)) + "\n");
     output.flush();
     execute(arguments.command, seen);
     if (number == arguments.count) return ExitCode::done;
@@ -83,6 +85,7 @@ Run declare(CLI::App& command) {
                   "End with exit code 1 when no commit comes for so long")
       ->check(CLI::PositiveNumber)
       ->type_name("SECONDS");
+  command.add_flag("--json", arguments->is_json, "One JSON object per line");
   return [arguments](Output& output) { return watch(*arguments, output); };
 }
 
