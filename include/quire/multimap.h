@@ -14,9 +14,13 @@
 #include <quire/export.h>
 #include <quire/options.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
+#include <type_traits>
+#include <vector>
 
 namespace quire {
 
@@ -181,6 +185,15 @@ class QUIRE_API MultimapView {
   KeyRange keys() const;
   KeyRange keys(Bytes first, Bytes limit) const;
 
+  // About how many keys there are with first <= key < limit; of all from `first` on without
+  // `limit`. Of keys, not of pairs: where each has about as many values, size() / key_count() times
+  // as many pairs. As exact, and as fast, as TableView::estimate.
+  std::uint64_t estimate(Bytes first, std::optional<Bytes> limit = {}) const;
+
+  // Up to `count` keys spread evenly, whatever values they have, in order and each at most once;
+  // all keys where there are no more than that. As TableView::sample.
+  std::vector<KeyCursor> sample(std::size_t count) const;
+
  protected:
   friend struct detail::MultimapAccess;
   MultimapView() noexcept = default;
@@ -210,12 +223,26 @@ class QUIRE_API Multimap : public MultimapView {
   // All values of a key; returns how many there were. Reads every page of them once.
   std::uint64_t erase(Bytes key);
 
+  // All values of all keys with first <= key < limit (nothing: of all from `first` on), or of those
+  // that begin with `prefix`, or of those from one cursor to the other: `map.erase(map.keys("a",
+  // "c"))` (misuse when they are of something else or not valid). Returns how many pairs there
+  // were. Whole subtrees go at once: pages within the range and those of the keys' values are read,
+  // to be freed, and only those at its two ends are changed. One operation in the log, whatever the
+  // number. A range of pairs may begin amid the values of a key, so there is no such call for it.
+  std::uint64_t erase_keys(Bytes first, std::optional<Bytes> limit);
+  std::uint64_t erase_prefix(Bytes prefix);
+  template <std::same_as<KeyRange> Keys>
+  std::uint64_t erase(const Keys& keys) {
+    return erase_between(keys.begin(), keys.end());
+  }
+
   // Removes all pairs; the multimap stays. Reads every page of it once.
   void clear();
 
  private:
   friend struct detail::MultimapAccess;
   Multimap() noexcept = default;
+  std::uint64_t erase_between(const KeyCursor& first, const KeyCursor& limit);
 };
 
 }  // namespace quire

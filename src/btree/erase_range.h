@@ -16,7 +16,12 @@ namespace quire::btree {
 std::uint64_t erase_range(pages::PageSpace& space, format::TreeRoot& tree, Bytes first,
                           std::optional<Bytes> limit);
 
-// Pages that it may take at most.
+// The same of a multimap: the keys go with all their values, whose trees are read once as well.
+// Returns the number of pairs.
+std::uint64_t erase_keys(pages::PageSpace& space, format::TreeRoot& tree, Bytes first,
+                         std::optional<Bytes> limit);
+
+// Pages that one of them may take at most.
 std::uint32_t pages_needed_for_range(const format::TreeRoot& tree) noexcept;
 
 }  // namespace quire::btree

@@ -78,6 +78,11 @@ bool PairCursor::seek_exact(std::string_view key, std::string_view value) {
   return false;
 }
 
+void PairCursor::seek_part(double part) {
+  keys_.seek_part(part);
+  enter_first();
+}
+
 void PairCursor::next() {
   QUIRE_ASSERT(!at_end());
   if (values_.set) {

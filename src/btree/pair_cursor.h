@@ -25,6 +25,7 @@ class PairCursor {
   void seek_lower_bound(std::string_view key,
                         std::string_view value);                  // first pair >= (key, value)
   bool seek_exact(std::string_view key, std::string_view value);  // at the pair, or at the end
+  void seek_part(double part);  // as Cursor's, of keys: to the first pair of one
 
   bool at_end() const noexcept { return keys_.at_end(); }
 

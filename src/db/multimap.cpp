@@ -5,9 +5,12 @@
 #include <quire/transaction.h>
 
 #include <new>
+#include <optional>
 #include <string>
 #include <type_traits>
+#include <vector>
 
+#include "btree/estimate.h"
 #include "btree/pair_cursor.h"
 #include "db/handles.h"
 #include "txn/catalogue.h"
@@ -109,6 +112,18 @@ void step_back(PairState& state, Step step) {
 
 bool is_of_same(const PairState& a, const PairState& b) noexcept {
   return a.file == b.file && a.open == b.open;
+}
+
+// The key at a cursor, which must be a valid one of this multimap; nothing at its end.
+std::optional<std::string> key_at(const detail::MultimapState& state, const KeyCursor& cursor) {
+  const PairState& inside = MultimapAccess::state(cursor);
+  state.transaction->require_usable();
+  if (inside.transaction != state.transaction || inside.open != state.open) {
+    throw Error(Errc::misuse, "the cursor is not one of this multimap");
+  }
+  require_valid(inside);
+  if (inside.cursor.at_end()) return std::nullopt;
+  return std::string(inside.cursor.key());
 }
 
 }  // namespace
@@ -275,6 +290,31 @@ KeyRange MultimapView::keys(Bytes first, Bytes limit) const {
   return {at_key<Over::keys>(state, first), at_key<Over::keys>(state, limit)};
 }
 
+std::uint64_t MultimapView::estimate(Bytes first, std::optional<Bytes> limit) const {
+  const auto& state = MultimapAccess::state(*this);
+  return detail::readable(state.file, [&] {
+    const Source source = source_of(state);
+    return btree::estimate(source.view, source.tree, first, limit);
+  });
+}
+
+std::vector<KeyCursor> MultimapView::sample(std::size_t count) const {
+  const auto& state = MultimapAccess::state(*this);
+  std::vector<KeyCursor> sampled;
+  if (count >= key_count()) {
+    const KeyCursor limit = at_end<Over::keys>(state);
+    for (auto at = at_begin<Over::keys>(state); at != limit; ++at) sampled.push_back(at);
+    return sampled;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const double part = (static_cast<double>(i) + 0.5) / static_cast<double>(count);
+    const auto at =
+        placed<Over::keys>(state, [&](btree::PairCursor& cursor) { cursor.seek_part(part); });
+    if (sampled.empty() || at != sampled.back()) sampled.push_back(at);
+  }
+  return sampled;
+}
+
 bool Multimap::insert(Bytes key, Bytes value) {
   const auto& state = MultimapAccess::state(*this);
   return detail::readable(state.file,
@@ -291,6 +331,28 @@ std::uint64_t Multimap::erase(Bytes key) {
   const auto& state = MultimapAccess::state(*this);
   return detail::readable(state.file,
                           [&] { return state.transaction->erase_values(*state.open, key); });
+}
+
+std::uint64_t Multimap::erase_keys(Bytes first, std::optional<Bytes> limit) {
+  const auto& state = MultimapAccess::state(*this);
+  return detail::readable(state.file,
+                          [&] { return state.transaction->erase_keys(*state.open, first, limit); });
+}
+
+std::uint64_t Multimap::erase_prefix(Bytes prefix) {
+  std::string next;
+  const bool has_limit = detail::next_prefix(prefix, next);
+  return erase_keys(prefix, has_limit ? std::optional<Bytes>(next) : std::nullopt);
+}
+
+std::uint64_t Multimap::erase_between(const KeyCursor& first, const KeyCursor& limit) {
+  const auto& state = MultimapAccess::state(*this);
+  return detail::readable(state.file, [&]() -> std::uint64_t {
+    const auto first_key = key_at(state, first);
+    const auto limit_key = key_at(state, limit);
+    if (!first_key) return 0;
+    return state.transaction->erase_keys(*state.open, *first_key, limit_key);
+  });
 }
 
 void Multimap::clear() {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -192,6 +193,10 @@ class LogSalvage {
         break;
       case OperationKind::clear:
         map.clear();
+        break;
+      case OperationKind::erase_range:
+        map.erase_keys(operation.key,
+                       operation.value.empty() ? std::nullopt : std::optional(operation.value));
         break;
       default:
         lose_kind(name);

@@ -59,7 +59,8 @@ enum class OperationKind : std::uint8_t {
   clear = 4,            // all entries of the table
   create = 5,           // key = name, table id = the new table's
   drop = 6,             // key = name
-  erase_range = 7,      // entries with key <= theirs < value; an empty value means no limit
+  erase_range = 7,      // entries with key <= theirs < value; an empty value means no limit; of a
+                        // multimap: the keys, with all their values
   create_multimap = 8,  // as create
   insert_pair = 9,      // key, value: of a multimap, as are those below
   erase_pair = 10,      // key, value

@@ -1,4 +1,4 @@
-// Erasing a range of keys.
+// Erasing a range of keys, in tables and multimaps.
 #include <algorithm>
 
 #include "btree/cursor.h"
@@ -38,9 +38,19 @@ void Transaction::room_for_frees(const OpenTable& table, std::string_view first,
 
 std::uint64_t Transaction::erase_range(OpenTable& table, std::string_view first,
                                        std::optional<std::string_view> limit) {
+  return erase_between(table, first, limit, false);
+}
+
+std::uint64_t Transaction::erase_keys(OpenTable& table, std::string_view first,
+                                      std::optional<std::string_view> limit) {
+  return erase_between(table, first, limit, true);
+}
+
+std::uint64_t Transaction::erase_between(OpenTable& table, std::string_view first,
+                                         std::optional<std::string_view> limit, bool is_multimap) {
   require_usable();
   settle();
-  require_kind(table, false);
+  require_kind(table, is_multimap);
   btree::Cursor cursor(view(), table.tree);
   cursor.seek_lower_bound(first);
   if (cursor.at_end() || (limit && cursor.key() >= *limit)) return 0;
@@ -50,7 +60,14 @@ std::uint64_t Transaction::erase_range(OpenTable& table, std::string_view first,
     room_for(btree::pages_needed_for_range(table.tree));
     room_for_frees(table, first, limit);
     table.finger.forget();
-    const std::uint64_t erased = btree::erase_range(space_, table.tree, first, limit);
+    table.pair_finger.forget();
+    std::uint64_t erased = 0;
+    if (is_multimap) {
+      erased = btree::erase_keys(space_, table.tree, first, limit);
+      lose_pairs(table, erased);
+    } else {
+      erased = btree::erase_range(space_, table.tree, first, limit);
+    }
     log({.kind = format::OperationKind::erase_range,
          .table_id = table.table_id,
          .key = first,

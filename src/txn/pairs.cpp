@@ -41,6 +41,16 @@ btree::PairFinger& Transaction::pair_finger_of(OpenTable& table) {
   return table.pair_finger;
 }
 
+// How many they were says the leaf of their keys, which may contradict the catalogue.
+void Transaction::lose_pairs(OpenTable& table, std::uint64_t count) const {
+  if (count > table.pair_count) {
+    throw Error(Errc::corrupt, store_.name() + ": multimap " + table.name + " counts " +
+                                   std::to_string(table.pair_count) +
+                                   " pairs, its pages say more; restore from a copy");
+  }
+  table.pair_count -= count;
+}
+
 bool Transaction::insert_pair(OpenTable& table, std::string_view key, std::string_view value) {
   require_usable();
   settle();
@@ -75,7 +85,7 @@ bool Transaction::erase_pair(OpenTable& table, std::string_view key, std::string
   change(table, [&] {
     room_for(values.pages_needed());
     values.erase();
-    --table.pair_count;
+    lose_pairs(table, 1);
     log({.kind = format::OperationKind::erase_pair,
          .table_id = table.table_id,
          .key = key,
@@ -96,7 +106,7 @@ std::uint64_t Transaction::erase_values(OpenTable& table, std::string_view key) 
   change(table, [&] {
     room_for(values.pages_needed());
     values.erase_all();
-    table.pair_count -= count;
+    lose_pairs(table, count);
     log({.kind = format::OperationKind::erase, .table_id = table.table_id, .key = key});
     table.is_changed = true;
   });

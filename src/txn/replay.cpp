@@ -82,9 +82,8 @@ void Transaction::replay(const format::Operation& operation, Lsn position) {
 OpenTable& Transaction::table_of(const format::Operation& operation, Lsn position) {
   using format::OperationKind;
   OpenTable& target = table_by_id(operation.table_id, position);
-  const bool is_of_entry = operation.kind == OperationKind::put ||
-                           operation.kind == OperationKind::put_extent ||
-                           operation.kind == OperationKind::erase_range;
+  const bool is_of_entry =
+      operation.kind == OperationKind::put || operation.kind == OperationKind::put_extent;
   const bool is_of_pair =
       operation.kind == OperationKind::insert_pair || operation.kind == OperationKind::erase_pair;
   if (target.is_multimap ? is_of_entry : is_of_pair) {
@@ -112,8 +111,9 @@ void Transaction::replay_erase_range(const format::Operation& operation, Lsn pos
       (has_limit && operation.value <= operation.key)) {
     refuse(store_, position, "a range that cannot be is erased");
   }
-  erase_range(table_of(operation, position), operation.key,
-              has_limit ? std::optional(operation.value) : std::nullopt);
+  OpenTable& target = table_of(operation, position);
+  const auto limit = has_limit ? std::optional(operation.value) : std::nullopt;
+  erase_between(target, operation.key, limit, target.is_multimap);
 }
 
 void Transaction::replay_create(const format::Operation& operation, Lsn position) {

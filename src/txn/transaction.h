@@ -138,6 +138,8 @@ class Transaction {
   bool insert_pair(OpenTable& table, std::string_view key, std::string_view value);
   bool erase_pair(OpenTable& table, std::string_view key, std::string_view value);
   std::uint64_t erase_values(OpenTable& table, std::string_view key);
+  std::uint64_t erase_keys(OpenTable& table, std::string_view first,
+                           std::optional<std::string_view> limit);
 
   // As quire::Table::reserve: zeros in the file or, of what a leaf will hold, in memory. Becomes an
   // entry when the transaction settles.
@@ -203,6 +205,9 @@ class Transaction {
   void room_for_frees(const OpenTable& table, std::string_view first = {},
                       std::optional<std::string_view> limit = {});
   std::string_view bounded(std::string_view end, std::string& copy) const;
+  std::uint64_t erase_between(OpenTable& table, std::string_view first,
+                              std::optional<std::string_view> limit, bool is_multimap);
+  void lose_pairs(OpenTable& table, std::uint64_t count) const;
   format::ExtentRef store_extent(std::string_view value);
   ValueInPlace make_in_place(OpenTable& table, std::string_view key, std::uint64_t size_bytes);
   ValueInPlace& open_value_of(std::uint64_t number);

@@ -1,18 +1,14 @@
 #include "btree/multimap.h"
 
-#include <quire/error.h>
-
-#include <algorithm>
 #include <iterator>
-#include <map>
 #include <set>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "btree/move.h"
+#include "btree/multimap_fixture.h"
 #include "btree/pair_cursor.h"
-#include "btree/tree_store.h"
 #include "format/nasty_keys.h"
 #include "support/random.h"
 
@@ -22,97 +18,11 @@ namespace {
 using format::TreeRoot;
 using test::big_endian;
 using test::NastyKeys;
+using test::pair_count;
+using test::Pairs;
 using test::pattern;
 using test::Random;
-using test::TreeStore;
-
-using Pairs = std::map<std::string, std::set<std::string>>;
-
-std::uint64_t pair_count(const Pairs& pairs) {
-  std::uint64_t count = 0;
-  for (const auto& [key, values] : pairs) count += values.size();
-  return count;
-}
-
-// A multimap and what it should hold.
-struct Fixture {
-  explicit Fixture(std::uint32_t page_bytes) : store(page_bytes, 40000) {}
-
-  void insert(const std::string& key, const std::string& value) {
-    KeyValues values(store.space(), tree, finger, key);
-    const bool is_new = model[key].insert(value).second;
-    ASSERT_EQ(values.locate(value), !is_new);
-    if (!is_new) return;
-    const std::uint64_t room = store.space().free_pages();
-    const std::uint32_t needed = values.pages_needed();
-    values.insert(value);
-    ASSERT_GE(store.space().free_pages() + needed, room);
-  }
-
-  void erase(const std::string& key, const std::string& value) {
-    KeyValues values(store.space(), tree, finger, key);
-    const auto at = model.find(key);
-    const bool is_there = at != model.end() && at->second.erase(value) == 1;
-    ASSERT_EQ(values.locate(value), is_there);
-    if (!is_there) return;
-    if (at->second.empty()) model.erase(at);
-    const std::uint64_t room = store.space().free_pages();
-    const std::uint32_t needed = values.pages_needed();
-    values.erase();
-    ASSERT_GE(store.space().free_pages() + needed, room);
-  }
-
-  void erase_all(const std::string& key) {
-    KeyValues values(store.space(), tree, finger, key);
-    const auto at = model.find(key);
-    ASSERT_EQ(values.count(), at == model.end() ? 0 : at->second.size());
-    if (at == model.end()) return;
-    values.erase_all();
-    model.erase(at);
-  }
-
-  void commit() {
-    store.commit();
-    finger.forget();
-  }
-
-  void expect_equal() { expect_equal(tree, model); }
-
-  // Forwards and backwards.
-  void expect_equal(const TreeRoot& root, const Pairs& pairs) const {
-    ASSERT_EQ(root.entry_count, pairs.size());
-    PairCursor cursor(store.view(), root);
-    cursor.seek_first();
-    for (const auto& [key, values] : pairs) {
-      for (const std::string& value : values) {
-        ASSERT_FALSE(cursor.at_end());
-        ASSERT_EQ(cursor.key(), key);
-        ASSERT_EQ(cursor.value(), value);
-        ASSERT_EQ(cursor.value_count(), values.size());
-        cursor.next();
-      }
-    }
-    ASSERT_TRUE(cursor.at_end());
-    for (auto key = pairs.rbegin(); key != pairs.rend(); ++key) {
-      for (auto value = key->second.rbegin(); value != key->second.rend(); ++value) {
-        ASSERT_TRUE(cursor.previous());
-        ASSERT_EQ(cursor.key(), key->first);
-        ASSERT_EQ(cursor.value(), *value);
-      }
-    }
-    ASSERT_FALSE(cursor.previous());
-  }
-
-  void expect_whole() {
-    store.expect_sound(tree, pair_count(model));
-    expect_equal();
-  }
-
-  TreeStore store;
-  TreeRoot tree;
-  PairFinger finger;
-  Pairs model;
-};
+using Fixture = test::MultimapFixture;
 
 class MultimapOfPages : public ::testing::TestWithParam<std::uint32_t> {};
 INSTANTIATE_TEST_SUITE_P(All, MultimapOfPages, ::testing::Values(4096, 16384, 65536));
@@ -298,119 +208,6 @@ TEST_P(MultimapOfPages, MovesTowardsTheBeginningOfTheFile) {
   map.expect_whole();
   EXPECT_LT(*map.store.check(map.tree, pair_count(map.model)).pages.rbegin(), *pages.rbegin());
   map.store.expect_no_leak(map.tree, pair_count(map.model));
-}
-
-// What a file can say that no writer has written.
-class DamagedMultimap : public ::testing::Test {
- protected:
-  DamagedMultimap() : map_(4096) {
-    map_.insert("a", "1");
-    map_.insert("a", "2");
-    map_.insert("b", "3");
-    for (std::uint64_t i = 0; i < 3'000; ++i) map_.insert("many", big_endian(i));
-    map_.commit();
-  }
-
-  // The bytes of a key's value in its leaf.
-  char* value_of(const std::string& key) {
-    Cursor cursor(map_.store.view(), map_.tree);
-    EXPECT_TRUE(cursor.seek_exact(key));
-    const std::string_view key_bytes = cursor.key();
-    const auto offset =
-        reinterpret_cast<const std::byte*>(key_bytes.data()) - map_.store.view().base;
-    return reinterpret_cast<char*>(map_.store.page(0)) + offset + key_bytes.size();
-  }
-
-  bool is_noticed() { return !map_.store.check(map_.tree, pair_count(map_.model)).faults.empty(); }
-
-  // Everything that can be done with it ends, with an Error or without.
-  void use() {
-    const auto tolerate = [&](auto&& step) {
-      try {
-        step();
-      } catch (const Error& error) {
-        EXPECT_EQ(error.code(), make_error_code(Errc::corrupt)) << error.what();
-      }
-    };
-    PairCursor cursor(map_.store.view(), map_.tree);
-    tolerate([&] {
-      for (cursor.seek_first(); !cursor.at_end(); cursor.next()) static_cast<void>(cursor.value());
-    });
-    if (!cursor.at_end()) tolerate([&] { static_cast<void>(cursor.value()); });
-    cursor.seek_end();
-    tolerate([&] {
-      while (cursor.previous()) static_cast<void>(cursor.value());
-    });
-    if (!cursor.at_end()) tolerate([&] { static_cast<void>(cursor.value()); });
-    for (const char* key : {"a", "b", "many"}) {
-      tolerate([&] { count_values(map_.store.view(), map_.tree, key); });
-      tolerate([&] { contains_pair(map_.store.view(), map_.tree, key, "2"); });
-      tolerate([&] { get(map_.store.view(), map_.tree, key); });
-      TreeRoot tree = map_.tree;
-      tolerate([&] {
-        KeyValues values(map_.store.space(), tree, map_.finger, key);
-        if (values.locate("2")) {
-          values.erase();
-        } else {
-          values.insert("2");
-        }
-      });
-      map_.store.roll_back();
-      map_.finger.forget();
-      tolerate([&] {
-        TreeRoot cleared = map_.tree;
-        clear(map_.store.space(), cleared);
-      });
-      map_.store.roll_back();
-    }
-  }
-
-  Fixture map_;
-};
-
-TEST_F(DamagedMultimap, IsNoticedAndEndsEveryOperation) {
-  ASSERT_FALSE(is_noticed());
-  for (const char* key : {"a", "b", "many"}) {
-    char* value = value_of(key);
-    const std::size_t size = key[0] == 'm' ? format::kSubTreeBytes : key[0] == 'a' ? 8 : 5;
-    for (std::size_t at = 0; at < size; ++at) {
-      for (const int change : {1, 2, 4, 8, 16, 32, 64, 128, 255}) {
-        const char before = value[at];
-        value[at] = static_cast<char>(before ^ change);
-        const std::size_t last_end = key[0] == 'a' ? 4 : 2;
-        // What moves a value's end inside of the set makes another set.
-        if (key[0] == 'm' || at < 2 || (at >= last_end && at < last_end + 2)) {
-          EXPECT_TRUE(is_noticed()) << key << " byte " << at << " ^ " << change;
-        }
-        use();
-        value[at] = before;
-        if (HasFailure()) return;
-      }
-    }
-  }
-  ASSERT_FALSE(is_noticed());
-}
-
-TEST_F(DamagedMultimap, MayNotReferToTreesFromTreesOfValues) {
-  Cursor keys(map_.store.view(), map_.tree);
-  ASSERT_TRUE(keys.seek_exact("many"));
-  Cursor values(map_.store.view(), keys.values().tree);
-  values.seek_first();
-  const auto offset =
-      reinterpret_cast<const std::byte*>(values.key().data()) - map_.store.view().base;
-  char* record = reinterpret_cast<char*>(map_.store.page(0)) + offset - 4;
-  std::memcpy(record + 2, "\x1c\x80", 2);  // 28 bytes of a reference
-  EXPECT_TRUE(is_noticed());
-  use();
-}
-
-TEST_F(DamagedMultimap, IsNoMapOfValues) {
-  EXPECT_FALSE(map_.store.check(map_.tree).faults.empty());
-  EXPECT_THROW(get(map_.store.view(), map_.tree, "many"), Error);
-  TreeRoot ordinary;
-  map_.store.put(ordinary, "key", "value");
-  EXPECT_FALSE(map_.store.check(ordinary, 1).faults.empty());
-  EXPECT_THROW(count_values(map_.store.view(), ordinary, "key"), Error);
 }
 
 }  // namespace

@@ -123,8 +123,10 @@ void Session::change_pairs(Bytes name) {
   } else if (kind < 6) {
     const PairCursor at = map.lower_bound(wanted, value);
     if (at != map.end()) map.erase(at.key(), at.value());
-  } else if (kind == 6) {
+  } else if (kind == 6 && value.empty()) {
     map.erase(wanted);
+  } else if (kind == 6) {
+    map.erase_keys(wanted, value);
   } else {
     for (const Bytes each : map.values(wanted)) static_cast<void>(each.size());
   }
