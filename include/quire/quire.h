@@ -23,4 +23,5 @@
 #include <quire/table.h>
 #include <quire/transaction.h>
 #include <quire/typed.h>
+#include <quire/typed_multimap.h>
 #include <quire/value.h>

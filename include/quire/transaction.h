@@ -25,6 +25,12 @@ template <typename K, typename V>
 class TableViewOf;
 template <typename K, typename V>
 class TableOf;
+template <typename K, typename V>
+struct MultimapDef;
+template <typename K, typename V>
+class MultimapViewOf;
+template <typename K, typename V>
+class MultimapOf;
 
 namespace detail {
 class Handle;
@@ -66,6 +72,12 @@ class QUIRE_API Snapshot {
   // is none, as `table` does for one that is, and for the default table.
   MultimapView multimap(Bytes name) const&;
   MultimapView multimap(Bytes name) const&& = delete;
+
+  // The same with types for keys and values (quire/typed_multimap.h).
+  template <typename K, typename V>
+  MultimapViewOf<K, V> multimap(const MultimapDef<K, V>& definition) const&;
+  template <typename K, typename V>
+  MultimapViewOf<K, V> multimap(const MultimapDef<K, V>& definition) const&& = delete;
 
   // Whether the table of that name is a multimap; false when it does not exist.
   bool is_multimap(Bytes name) const;
@@ -121,6 +133,12 @@ class QUIRE_API Transaction {
   // that is, and for the default table; otherwise as `table`.
   Multimap multimap(Bytes name) &;
   Multimap multimap(Bytes name) && = delete;
+
+  // The same with types for keys and values (quire/typed_multimap.h).
+  template <typename K, typename V>
+  MultimapOf<K, V> multimap(const MultimapDef<K, V>& definition) &;
+  template <typename K, typename V>
+  MultimapOf<K, V> multimap(const MultimapDef<K, V>& definition) && = delete;
 
   // Whether the table of that name is a multimap; false when it does not exist.
   bool is_multimap(Bytes name) const;
