@@ -13,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "reference/inputs.h"
 #include "reference/pair_operations.h"
+#include "reference/updates.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -26,12 +28,6 @@ std::uint64_t operation_count(std::uint64_t usual) {
   }
   return rounds(usual, usual / 20);
 }
-
-struct Shape {
-  std::uint32_t page_bytes;
-  std::uint64_t operations;
-  std::size_t value_bytes_max;
-};
 
 // One random run. Each step is a function of the seed alone, so the seed replays it.
 class RandomRun {
@@ -70,46 +66,10 @@ class RandomRun {
     db_.emplace(file_, Options{.page_size = shape_.page_bytes, .durability = Durability::relaxed});
   }
 
-  std::string name() {
-    static const std::vector<std::string> names = {"", "", "a", "b", std::string("b\0", 2)};
-    return names[random_.below(names.size())];
-  }
-
-  // Few enough different keys that most operations meet an entry that exists.
-  std::string key() {
-    const std::size_t longest = key_bytes_max(shape_.page_bytes);
-    switch (random_.below(8)) {
-      case 0:  // short ones of few letters, among them zeros and the empty key
-        return short_key(random_.below(4));
-      case 1:  // prefixes of each other
-        return std::string(random_.below(300), 'p');
-      case 2:  // a long common prefix
-        return std::string(longest / 2, 'l') + short_key(random_.below(5));
-      case 3:  // as long as can be, differing at the end
-        return std::string(longest - 3, '\0') + short_key(3);
-      case 4:
-      case 5:
-        return "key " + std::to_string(random_.below(2000));
-      default:
-        return big_endian(random_.below(3000) * 3);
-    }
-  }
-
-  std::string short_key(std::size_t size_bytes) {
-    static constexpr char kLetters[] = {'\0', '\1', 'a', '\x7f', '\x80', '\xff'};
-    std::string made;
-    for (std::size_t i = 0; i < size_bytes; ++i) made += kLetters[random_.below(sizeof kLetters)];
-    return made;
-  }
-
-  std::string value() {
-    std::size_t size_bytes = random_.below(100);
-    if (random_.one_in(16)) size_bytes = random_.below(shape_.page_bytes);
-    if (random_.one_in(40)) size_bytes = shape_.page_bytes / 4 - 3 + random_.below(7);
-    if (random_.one_in(60)) size_bytes = random_.below(shape_.page_bytes * 5);
-    if (random_.one_in(20'000)) size_bytes = random_.below(shape_.value_bytes_max);
-    return pattern(size_bytes, random_.next());
-  }
+  std::string name() { return inputs_.name(); }
+  std::string key() { return inputs_.key(); }
+  std::string short_key(std::size_t size_bytes) { return inputs_.short_key(size_bytes); }
+  std::string value() { return inputs_.value(); }
 
   void transaction() {
     Transaction tx = db_->begin();
@@ -186,7 +146,7 @@ class RandomRun {
       case 6:
         if (random_.one_in(8)) return put_run(tx, table, in);
         if (random_.one_in(8)) return put_shower(tx, table, in);
-        return update(table, in);
+        return updates_.one(table, working_, in);
       case 7:
       case 8:
       case 9:
@@ -310,51 +270,6 @@ class RandomRun {
     model.erase(from, to);
   }
 
-  // Calls that look and change at once.
-  void update(Table& table, const std::string& in) {
-    const std::string k = key();
-    const std::string v = value();
-    const auto known = working_.table(in).find(k);
-    const bool is_there = known != working_.table(in).end();
-    const std::string before = is_there ? known->second : "";
-    const auto change = [&] { working_.change(in)[k] = v; };
-    switch (random_.below(5)) {
-      case 0:
-        EXPECT_EQ(table.replace(k, v), is_there);
-        if (is_there) change();
-        return;
-      case 1: {
-        const Table::Got got = table.insert_or_get(k, v);
-        EXPECT_EQ(got.is_new, !is_there);
-        if (!is_there) change();
-        EXPECT_TRUE(got.value == working_.table(in).at(k));
-        return;
-      }
-      case 2: {
-        const auto taken = table.take(k);
-        ASSERT_EQ(taken.has_value(), is_there);
-        if (!is_there) return;
-        EXPECT_TRUE(*taken == before);
-        working_.change(in).erase(k);
-        return;
-      }
-      case 3: {
-        const bool swaps = random_.one_in(2);
-        const std::optional<Bytes> expected =
-            is_there ? std::optional<Bytes>(before) : std::nullopt;
-        EXPECT_EQ(table.compare_and_swap(k, swaps ? expected : Bytes("something else"), v), swaps);
-        if (swaps) change();
-        return;
-      }
-      default:
-        table.update(k, [&](std::optional<Bytes> now) {
-          EXPECT_EQ(now.has_value(), is_there);
-          return v;
-        });
-        change();
-    }
-  }
-
   void empty_table(Transaction& tx, Table& table, const std::string& in) {
     if (in.empty() || random_.one_in(2)) {
       table.clear();
@@ -471,6 +386,8 @@ class RandomRun {
   std::filesystem::path file_;
   Shape shape_;
   Random random_;
+  Inputs inputs_{random_, shape_};
+  Updates updates_{random_, inputs_};
   PairOperations pairs_{random_, shape_.page_bytes};
   std::uint64_t operations_;
   std::uint64_t done_ = 0;

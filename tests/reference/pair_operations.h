@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "reference/model.h"
 #include "support/database_test.h"
@@ -34,6 +36,10 @@ class PairOperations {
       case 4:
       case 5:
         return look_up(map, model.pairs(in));
+      case 6:
+        return erase_keys(map, model, in);
+      case 7:
+        return sample(map, model.pairs(in));
       default:
         return random_.below(5) < 2 ? erase_known(map, model, in) : insert(map, model, in);
     }
@@ -127,6 +133,62 @@ class PairOperations {
     if (count > 0) model.change_pairs(in).erase(k);
   }
 
+  // Long ranges and short ones; with a limit, without, by prefix, by cursors.
+  void erase_keys(Multimap& map, Model& model, const std::string& in) {
+    if (!random_.one_in(10)) return;
+    const std::string first = key();
+    const std::string prefix = first.substr(0, random_.between(1, 6));
+    const std::string limit = random_.one_in(2) ? key() : first + std::string(2, '\xff');
+    const Model::Pairs& now = model.pairs(in);
+    auto from = now.lower_bound(first);
+    auto to = now.end();
+    std::uint64_t erased = 0;
+    switch (random_.below(8)) {
+      case 0:
+        erased = map.erase_keys(first, std::nullopt);
+        break;
+      case 1:
+        from = to = now.lower_bound(prefix);
+        while (to != now.end() && to->first.starts_with(prefix)) ++to;
+        erased = map.erase_prefix(prefix);
+        break;
+      case 2:
+      case 3:
+        erased = map.erase(map.keys(first, limit));
+        to = limit < first ? from : now.lower_bound(limit);
+        break;
+      default:
+        erased = map.erase_keys(first, limit);
+        to = limit < first ? from : now.lower_bound(limit);
+    }
+    std::uint64_t expected = 0;
+    Strings keys;
+    for (; from != to; ++from) {
+      expected += from->second.size();
+      keys.push_back(from->first);
+    }
+    EXPECT_EQ(erased, expected);
+    for (const std::string& each : keys) model.change_pairs(in).erase(each);
+  }
+
+  // Some keys in order, with their first values.
+  void sample(const MultimapView& map, const Model::Pairs& model) {
+    ASSERT_EQ(map.estimate(""), model.size());
+    const std::vector<KeyCursor> sampled = map.sample(random_.below(12));
+    ASSERT_LE(sampled.size(), 12u);
+    Strings keys;
+    for (const KeyCursor& at : sampled) {
+      const auto known = model.find(*at);
+      ASSERT_NE(known, model.end());
+      ASSERT_EQ(at.value_count(), known->second.size());
+      ASSERT_TRUE(at.value() == *known->second.begin());
+      if (!keys.empty()) {
+        ASSERT_LT(keys.back(), *at);
+      }
+      keys.emplace_back(*at);
+    }
+  }
+
   void empty(Transaction& tx, Multimap& map, Model& model, const std::string& in) {
     if (random_.one_in(2)) {
       map.clear();
@@ -187,6 +249,7 @@ class PairOperations {
     ASSERT_EQ(seen, 0u);
   }
 
+  using Strings = std::vector<std::string>;
   using Values = Model::Pairs::mapped_type;
 
   Random& random_;
