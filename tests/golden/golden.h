@@ -20,7 +20,8 @@ struct Golden {
 
 inline std::vector<Golden> all_golden() {
   std::vector<Golden> all;
-  for (const char* shape : {"empty", "small", "large", "deep", "holes", "unclean", "torn"}) {
+  for (const char* shape :
+       {"empty", "small", "large", "deep", "holes", "unclean", "torn", "pairs", "pairlog"}) {
     for (const std::uint32_t page_bytes : {4096u, 16384u, 65536u})
       all.push_back({shape, page_bytes});
   }
@@ -37,17 +38,23 @@ inline std::string hex_of(Bytes bytes) {
   return text;
 }
 
-// Every entry of every table, one a line, in hexadecimal.
+template <typename Source>
+std::string lines_of(const Source& entries) {
+  std::string text;
+  for (const auto& [key, value] : entries) text += hex_of(key) + " " + hex_of(value) + "\n";
+  return text;
+}
+
+// Every entry of every table, and every pair of every multimap, one a line, in hexadecimal.
 inline std::string dump_of(const Database& database) {
   const Snapshot now = database.snapshot();
   std::vector<std::string> names = now.tables();
   names.insert(names.begin(), "");
   std::string text;
   for (const std::string& name : names) {
-    text += "table " + hex_of(name) + "\n";
-    for (const auto& [key, value] : now.table(name)) {
-      text += hex_of(key) + " " + hex_of(value) + "\n";
-    }
+    const bool is_multimap = now.is_multimap(name);
+    text += (is_multimap ? "multimap " : "table ") + hex_of(name) + "\n";
+    text += is_multimap ? lines_of(now.multimap(name)) : lines_of(now.table(name));
   }
   return text;
 }

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "golden/golden.h"
@@ -57,10 +58,43 @@ void fill_holes(Database& db) {
   });
 }
 
+// The values of a key as a set, as a tree, and of the greatest length.
+void fill_pairs(Database& db) {
+  db.write([&](Transaction& tx) {
+    Multimap map = tx.multimap("pairs");
+    const std::string longest(key_bytes_max(db.page_size_bytes()), 'l');
+    map.insert("", "");
+    for (std::uint64_t i = 0; i < 100; ++i) map.insert("few " + numbered(i / 3), numbered(i));
+    for (std::uint64_t i = 0; i < db.page_size_bytes() / 16; ++i) map.insert("many", numbered(i));
+    map.insert(longest, longest);
+    map.insert(longest, "short");
+    map.insert("z", "last");
+    tx.multimap("empty").insert("a", "b");
+    tx.multimap("empty").erase("a");
+    tx.table("table").put("a", "b");
+  });
+  db.write([](Transaction& tx) { tx.multimap("pairs").erase("few 000001", "000004"); });
+}
+
+void commit_pairs_to_log(Database& db) {
+  db.checkpoint();
+  db.write([](Transaction& tx) {
+    Multimap map = tx.multimap("pairs");
+    map.insert("many", "in the log");
+    map.erase("many", numbered(7));
+    map.erase("few 000005");
+    map.erase_keys("few 000010", "few 000020");
+    map.erase_keys("n", std::nullopt);
+  });
+  db.write([](Transaction& tx) { tx.multimap("made in the log").insert("a", "b"); });
+  db.write([](Transaction& tx) { tx.drop("empty"); });
+}
+
 void fill(Database& db, const std::string& shape) {
   if (shape == "large") return fill_large(db);
   if (shape == "deep") return fill_deep(db);
   if (shape == "holes") return fill_holes(db);
+  if (shape == "pairs" || shape == "pairlog") return fill_pairs(db);
   if (shape != "empty") fill_small(db);
 }
 
@@ -86,10 +120,12 @@ void make(const Golden& golden, const std::filesystem::path& directory) {
     Database db{file, {.page_size = golden.page_bytes}};
     fill(db, golden.shape);
     if (golden.shape == "unclean") commit_to_log(db);
+    if (golden.shape == "pairlog") commit_pairs_to_log(db);
     dump = dump_of(db);
     image = read_file(file);
   }
-  if (golden.shape != "unclean") image = read_file(file);
+  const bool is_unclean = golden.shape == "unclean" || golden.shape == "pairlog";
+  if (!is_unclean) image = read_file(file);
   if (golden.shape == "torn") tear_newest_meta(image);
   const auto pack = [&](const std::string& name, const std::string& bytes) {
     write_file(scratch.file("bytes"), bytes);
