@@ -273,6 +273,16 @@ QUIRE_API int quire_multimap_erase(quire_multimap* multimap, quire_bytes key, qu
 QUIRE_API int quire_multimap_erase_key(quire_multimap* multimap, quire_bytes key, uint64_t* erased);
 QUIRE_API int quire_multimap_clear(quire_multimap* multimap);
 
+/* The keys with first <= key < limit (null: no bound), or that begin with `prefix`, with all their
+ * values, whole subtrees at once; stores how many pairs there were (`erased` may be null). And
+ * about how many such keys there are, as quire_estimate. */
+QUIRE_API int quire_multimap_erase_range(quire_multimap* multimap, const quire_bytes* first,
+                                         const quire_bytes* limit, uint64_t* erased);
+QUIRE_API int quire_multimap_erase_prefix(quire_multimap* multimap, quire_bytes prefix,
+                                          uint64_t* erased);
+QUIRE_API int quire_multimap_estimate(const quire_multimap* multimap, const quire_bytes* first,
+                                      const quire_bytes* limit, uint64_t* key_count);
+
 /* A cursor over the keys with first <= key < limit; null: no bound. Or over those that begin with
  * `prefix`. It ends with quire_cursor_close, which must come before its snapshot or transaction
  * ends. Once the table has changed, every other call with it is QUIRE_MISUSE, wherever it

@@ -96,3 +96,28 @@ int quire_multimap_clear(quire_multimap* multimap) {
     return QUIRE_OK;
   });
 }
+
+int quire_multimap_erase_range(quire_multimap* multimap, const quire_bytes* first,
+                               const quire_bytes* limit, uint64_t* erased) {
+  return guarded([&]() -> int {
+    quire::Multimap& changed = changing(multimap);
+    store(erased, changed.erase_keys(bytes(first).value_or(quire::Bytes()), bytes(limit)));
+    return QUIRE_OK;
+  });
+}
+
+int quire_multimap_erase_prefix(quire_multimap* multimap, quire_bytes prefix, uint64_t* erased) {
+  return guarded([&]() -> int {
+    store(erased, changing(multimap).erase_prefix(bytes(prefix)));
+    return QUIRE_OK;
+  });
+}
+
+int quire_multimap_estimate(const quire_multimap* multimap, const quire_bytes* first,
+                            const quire_bytes* limit, uint64_t* key_count) {
+  return guarded([&]() -> int {
+    require(multimap, key_count);
+    *key_count = multimap->view().estimate(bytes(first).value_or(quire::Bytes()), bytes(limit));
+    return QUIRE_OK;
+  });
+}

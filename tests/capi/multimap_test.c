@@ -213,9 +213,45 @@ static void walks_pairs_and_values(void) {
   close_sound(db);
 }
 
+static void erases_and_estimates_keys(void) {
+  quire_db* db = open_memory();
+  quire_snapshot* now = NULL;
+  quire_txn* txn = NULL;
+  quire_multimap* multimap = NULL;
+  uint64_t count = 0;
+  const quire_bytes name = quire_text("m");
+  const quire_bytes b = quire_text("b");
+  const quire_bytes d = quire_text("d");
+  fill(db);
+  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
+  EXPECT(quire_snapshot_multimap(now, name, &multimap) == QUIRE_OK);
+  EXPECT(quire_multimap_estimate(multimap, NULL, NULL, &count) == QUIRE_OK && count == 3);
+  EXPECT(quire_multimap_estimate(multimap, &b, &d, &count) == QUIRE_OK && count == 1);
+  EXPECT(quire_multimap_estimate(multimap, &b, NULL, &count) == QUIRE_OK && count == 2);
+  EXPECT(quire_multimap_estimate(multimap, NULL, NULL, NULL) == QUIRE_MISUSE);
+  EXPECT(quire_multimap_erase_range(multimap, NULL, NULL, NULL) == QUIRE_READ_ONLY);
+  EXPECT(quire_multimap_erase_prefix(multimap, b, NULL) == QUIRE_READ_ONLY);
+  quire_snapshot_end(now);
+
+  EXPECT(quire_begin(db, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, name, &multimap) == QUIRE_OK);
+  EXPECT(quire_multimap_erase_range(multimap, &d, &b, &count) == QUIRE_OK && count == 0);
+  EXPECT(quire_multimap_erase_range(multimap, &b, &d, &count) == QUIRE_OK && count == kMany);
+  expect_size(multimap, 3, 2);
+  EXPECT(quire_multimap_erase_prefix(multimap, quire_text("a"), &count) == QUIRE_OK && count == 2);
+  EXPECT(insert(multimap, "a", "1") == QUIRE_OK);
+  EXPECT(quire_multimap_erase_range(multimap, NULL, &b, NULL) == QUIRE_OK);
+  expect_size(multimap, 1, 1);
+  EXPECT(quire_multimap_erase_range(multimap, &b, NULL, &count) == QUIRE_OK && count == 1);
+  expect_size(multimap, 0, 0);
+  EXPECT(quire_commit(txn) == QUIRE_OK);
+  close_sound(db);
+}
+
 int run_multimap_tests(void) {
   int failed = 0;
   failed += run("ChangesMultimaps", changes_multimaps);
   failed += run("WalksPairsAndValues", walks_pairs_and_values);
+  failed += run("ErasesAndEstimatesKeys", erases_and_estimates_keys);
   return failed;
 }
