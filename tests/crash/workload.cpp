@@ -40,6 +40,8 @@ void carry_out(const Edits& edits, Transaction& transaction) {
       transaction.multimap(edit.table).insert(*edit.key, *edit.value);
     } else if (edit.what == Edit::What::old_pair) {
       transaction.multimap(edit.table).erase(*edit.key, *edit.value);
+    } else if (edit.what == Edit::What::keys_of_pairs) {
+      transaction.multimap(edit.table).erase_keys(*edit.key, *edit.limit);
     } else if (!edit.key) {
       transaction.drop(edit.table);
     } else if (edit.limit) {
@@ -58,6 +60,9 @@ void carry_out(const Edits& edits, Model& model) {
       model.change_pairs(edit.table)[*edit.key].insert(*edit.value);
     } else if (edit.what == Edit::What::old_pair) {
       model.change_pairs(edit.table)[*edit.key].erase(*edit.value);
+    } else if (edit.what == Edit::What::keys_of_pairs) {
+      Model::Pairs& pairs = model.change_pairs(edit.table);
+      pairs.erase(pairs.lower_bound(*edit.key), pairs.lower_bound(*edit.limit));
     } else if (!edit.key) {
       model.drop(edit.table);
     } else if (edit.limit) {
@@ -244,7 +249,7 @@ Edits Actor::put_into_named() {
   return {{.table = "named", .key = key, .value = next_value(60)}};
 }
 
-// More values of a key, or fewer where it has many.
+// More values of a key; where it has many, fewer, or none of this key nor of others.
 Edits Actor::change_pairs() {
   const std::string key = "set " + std::to_string(++number_ % kPairKeys);
   const Model::Pairs& pairs = history_.newest().pairs("pairs");
@@ -258,6 +263,13 @@ Edits Actor::change_pairs() {
                        .what = Edit::What::new_pair});
     }
     return edits;
+  }
+  if (number_ % 3 == 0) {
+    return {{.table = "pairs",
+             .key = key,
+             .value = {},
+             .limit = "set ~",
+             .what = Edit::What::keys_of_pairs}};
   }
   std::uint64_t left = now->second.size();
   for (const std::string& value : now->second) {

@@ -49,7 +49,7 @@ std::string names_of(std::span<const Step> steps);
 // One change of a table; without a value the key goes, or all from it on that are before `limit`;
 // without a key the whole table.
 struct Edit {
-  enum class What : std::uint8_t { entry, new_pair, old_pair };
+  enum class What : std::uint8_t { entry, new_pair, old_pair, keys_of_pairs };
   std::string table;
   std::optional<std::string> key;
   std::optional<std::string> value;

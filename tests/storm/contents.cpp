@@ -26,6 +26,11 @@ constexpr std::size_t kValueBytes[] = {16, 60, 300, 900, 9000, 40'000};
 constexpr std::size_t kHugeBytes = 1 << 20;  // makes the file grow
 constexpr std::uint64_t kHugeEvery = 400;
 constexpr std::uint64_t kDetourEvery = 6;
+constexpr const char* kPairs = "pairs";  // a multimap
+constexpr std::uint64_t kPairKeys = 6;
+constexpr std::uint64_t kPairValues = 60;  // different ones of a key; a leaf holds about 25
+constexpr std::uint64_t kPairBytesMax = 60;
+constexpr std::uint64_t kDropPairsEvery = 100;
 
 std::string key_of(std::uint64_t key) { return "key " + std::to_string(100 + key); }
 
@@ -58,30 +63,58 @@ void erase_ballast(Transaction& transaction, Random& random) {
   transaction.table("ballast").erase(test::big_endian(first), test::big_endian(first * 2));
 }
 
+// Of all pairs from one place to another in the sum.
+std::uint64_t weight(const PairRange& pairs) {
+  std::uint64_t sum = 0;
+  for (const auto& [key, value] : pairs) sum += weight(key, value);
+  return sum;
+}
+
+// What going over a state gives.
+struct Total {
+  std::uint64_t hash = 0;
+  std::uint64_t sum = 0;
+};
+
+void add_pairs(const MultimapView& map, Total& total, const std::string& at) {
+  std::uint64_t pair_count = 0;
+  for (const auto& [key, value] : map) {
+    total.hash = hash(value, hash(key, total.hash));
+    total.sum += weight(key, value);
+    ++pair_count;
+  }
+  std::uint64_t counted = 0;
+  for (const Bytes key : map.keys()) counted += map.count(key);
+  require(map.size() == pair_count && counted == pair_count, "a wrong number of pairs" + at);
+}
+
 template <typename Source>
 std::uint64_t require_whole_in(Source& source) {
   const TableView table = source.table();
   const Head head = head_in(table);
   const std::string at = " at state " + std::to_string(head.count);
-  std::uint64_t sum = 0;
-  std::uint64_t all = 0;
+  Total total;
   std::uint64_t entry_count = 0;
   for (const auto [key, value] : table) {
-    all = hash(value, hash(key, all));
+    total.hash = hash(value, hash(key, total.hash));
     ++entry_count;
-    if (key != "head") sum += weight(key, value);
+    if (key != "head") total.sum += weight(key, value);
   }
-  require(sum == head.sum, "entries of different transactions" + at);
   require(table.size() == entry_count, "a wrong number of entries" + at);
   const std::string made = std::to_string(head.count / kRowsEvery * kRowsEvery);
   for (const std::string& name : source.tables()) {
-    all = hash(name, all);
+    total.hash = hash(name, total.hash);
+    if (name == kPairs) {
+      add_pairs(source.multimap(name), total, at);
+      continue;
+    }
     for (const auto [key, value] : source.table(name)) {
       require(name == "ballast" || value == made, "rows of different transactions" + at);
-      all = hash(value, hash(key, all));
+      total.hash = hash(value, hash(key, total.hash));
     }
   }
-  return all;
+  require(total.sum == head.sum, "entries or pairs of different transactions" + at);
+  return total.hash;
 }
 
 }  // namespace
@@ -99,6 +132,38 @@ Head head_in(const TableView& table) {
 
 namespace {
 
+std::string pair_key(std::uint64_t key) { return "set " + std::to_string(key); }
+
+// Sets become trees of values and sets again; ranges of them go.
+void change_pairs(Transaction& transaction, Head& head, Random& random) {
+  Multimap map = transaction.multimap(kPairs);
+  const std::string key = pair_key(random.below(kPairKeys));
+  if (random.one_in(12)) {
+    const std::string limit = pair_key(random.below(kPairKeys));
+    head.sum -= weight(map.range(key, limit));
+    map.erase_keys(key, limit);
+    return;
+  }
+  if (random.one_in(12)) {
+    head.sum -= weight(map.range(key, key + "+"));
+    map.erase(key);
+    return;
+  }
+  const bool shrinks = map.count(key) > 0 && random.one_in(3);
+  for (std::uint64_t left = random.between(1, 12); left > 0; --left) {
+    const std::uint64_t number = random.below(kPairValues);
+    const std::string value = test::pattern(8 + number % kPairBytesMax, number);
+    if (shrinks) {
+      if (map.erase(key, value)) head.sum -= weight(key, value);
+    } else if (map.insert(key, value)) {
+      head.sum += weight(key, value);
+    }
+  }
+  if (!random.one_in(kDropPairsEvery)) return;
+  head.sum -= weight(PairRange{map.begin(), map.end()});
+  transaction.drop(kPairs);
+}
+
 void change_entries(Transaction& transaction, Head& head, Random& random) {
   Table table = transaction.table();
   const std::uint64_t changes = random.between(1, 6);
@@ -115,6 +180,7 @@ void change_entries(Transaction& transaction, Head& head, Random& random) {
     table.put(key, value);
     head.sum += weight(key, value);
   }
+  if (random.one_in(2)) change_pairs(transaction, head, random);
   put_head(table, head);
   if (random.one_in(kBallastEvery)) put_ballast(transaction);
   if (random.one_in(kBallastFor)) erase_ballast(transaction, random);

@@ -17,7 +17,7 @@ namespace quire::storm {
 struct Head {
   std::uint64_t count = 0;    // transactions so far
   std::uint64_t attempt = 0;  // number of the attempt that this transaction was
-  std::uint64_t sum = 0;      // over all other entries of the default table
+  std::uint64_t sum = 0;      // over all other entries of the default table, and all pairs
 };
 
 // Throws std::runtime_error saying `what` unless it holds.
@@ -25,8 +25,8 @@ void require(bool holds, const std::string& what);
 
 Head head_in(const TableView& table);
 
-// The next state: some entries of the default table, and every eighth time the table "rows"; now
-// and then by way of savepoints.
+// The next state: some entries of the default table, every other time some pairs of a multimap, and
+// every eighth time the table "rows"; now and then by way of savepoints.
 void change(Transaction& transaction, Head& head, test::Random& random);
 
 // Reads every entry of every table. Returns their hash; throws std::runtime_error when they are of
