@@ -45,17 +45,6 @@ void require_sense(const Arguments& arguments) {
   }
 }
 
-std::uint64_t erase_range(quire::Multimap& multimap, const KeyBounds& bounds) {
-  std::uint64_t count = 0;
-  for (;;) {
-    const quire::PairCursor at = multimap.lower_bound(bounds.first);
-    if (at == multimap.end()) return count;
-    const std::string key(at.key());
-    if (bounds.limit && key >= *bounds.limit) return count;
-    count += multimap.erase(key);
-  }
-}
-
 std::uint64_t erase_range(quire::Table& table, const KeyBounds& bounds) {
   if (bounds.limit) return table.erase(bounds.first, *bounds.limit);
   return table.erase(quire::Range(table.lower_bound(bounds.first), table.end()));
@@ -82,7 +71,7 @@ std::uint64_t erase(quire::Transaction& transaction, const std::string& name,
                     const Wanted& wanted) {
   if (wanted.value || transaction.is_multimap(name)) {
     quire::Multimap multimap = transaction.multimap(name);
-    if (wanted.bounds) return erase_range(multimap, *wanted.bounds);
+    if (wanted.bounds) return multimap.erase_keys(wanted.bounds->first, wanted.bounds->limit);
     if (!wanted.value) return multimap.erase(wanted.key);
     return multimap.erase(wanted.key, *wanted.value) ? 1 : 0;
   }
