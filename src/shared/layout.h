@@ -99,6 +99,8 @@ struct Control {
       log_bytes_in_checkpoint;  // taken by others during the last one: a hint
   std::atomic<std::uint64_t>
       log_bytes_justified;  // by the data of the last capture: a hint; 0: there was none
+  std::atomic<std::uint64_t>
+      log_bytes_refused;  // for want of room, in the region's life: a hint; 0: none
   std::atomic<std::uint32_t>
       oversized_commits;  // that did not fit into the log, in the region's life: a hint
   std::atomic<std::uint32_t> epoch;

@@ -190,13 +190,31 @@ class Checkpoint {
     } else if (const std::uint32_t wanted_pages =
                    larger_log_pages(store_, plan_.state, plan_.outgrows_log);
                wanted_pages != 0 && wanted_pages <= plan_.packing.log_pages_max) {
-      // Without it the log we have does as well, with more checkpoints.
-      if (const auto larger = acquire(store_, wanted_pages)) {
-        place_log(*larger);
-      } else {
-        note_log_stays(store_);
-      }
+      enlarge_log(wanted_pages);
     }
+  }
+
+  // Without it the log we have does as well, with more checkpoints; without a map there is no
+  // checkpoint.
+  void enlarge_log(std::uint32_t page_count) {
+    const auto run = acquire(store_, page_count);
+    if (run && has_room_for_map()) {
+      place_log(*run);
+    } else {
+      note_log_refused(store_, std::uint64_t{page_count} * store_.facts().page_bytes);
+      give_back_list(store_, words_.acquired);
+    }
+  }
+
+  bool has_room_for_map() {
+    const std::uint32_t needed = map_pages_needed();
+    return meta_.map[1 - meta_.current_map].page_count >= needed ||
+           store_.allocator().has_run(needed * 2) || grow_file(store_, needed * 2);
+  }
+
+  std::uint32_t map_pages_needed() const noexcept {
+    return static_cast<std::uint32_t>(
+        format::map_pages_needed(store_.allocator().file_pages(), store_.facts().page_bytes));
   }
 
   // A better place for what has one, without growing the file: smaller, or down from beyond the
@@ -222,24 +240,20 @@ class Checkpoint {
   }
 
   void place_map() {
-    const std::uint32_t page_bytes = store_.facts().page_bytes;
     meta_.current_map = 1 - meta_.current_map;
     format::StoredRun& map = meta_.map[meta_.current_map];
-    const auto needed = [&] {
-      return format::map_pages_needed(store_.allocator().file_pages(), page_bytes);
-    };
-    if (map.page_count < needed()) {
+    if (map.page_count < map_pages_needed()) {
       // Twice what is needed, so that it is not outgrown at once, also not by the growth that
       // making it may take.
       note(words_.replaced, {PageId{map.first_page}, map.page_count});
-      const auto run = acquire(store_, static_cast<std::uint32_t>(needed() * 2));
+      const auto run = acquire(store_, map_pages_needed() * 2);
       if (!run) throw Error(Errc::no_space, store_.name() + ": no room for a larger space map");
       map = stored(*run);
     } else if (const auto lower = acquire_lower(map, map.page_count)) {
       note(words_.replaced, {PageId{map.first_page}, map.page_count});
       map = stored(*lower);
     }
-    QUIRE_ASSERT(map.page_count >= needed());
+    QUIRE_ASSERT(map.page_count >= map_pages_needed());
     meta_.page_count = store_.allocator().file_pages();
   }
 

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
+#include <string>
 
 #include "base/assert.h"
 #include "base/test_points.h"
@@ -62,15 +64,7 @@ void Transaction::commit(Durability durability) {
   crash_point("commit: transaction ended");
   hold_.release();
   crash_point("commit: writer lock released");
-  if (sabotaged("acknowledged_before_the_flush")) {
-    store_.publish(txn_);
-  } else if (durability == Durability::full) {
-    flush_until(store_, state_.log_end);
-  } else if (store_.require_healthy(); store_.published() >= base_.newest_full) {
-    store_.publish(txn_);
-  } else {
-    flush_until(store_, state_.log_end);
-  }
+  publish(durability);
   if (!is_checkpoint_due(store_, state_.log_end)) return;
   if (background_checkpoints_ && store_.checkpointer().ask()) return;
   try {
@@ -78,6 +72,27 @@ void Transaction::commit(Durability durability) {
   } catch (const std::exception&) {
     // The commit stands. Whatever stops the checkpoint meets the next transaction, which can report
     // it as its own.
+  }
+}
+
+// What is visible will be published by the next flush, whoever makes it: no error of ours may say
+// that it has not happened.
+void Transaction::publish(Durability durability) {
+  try {
+    if (sabotaged("acknowledged_before_the_flush")) {
+      store_.publish(txn_);
+    } else if (durability == Durability::full) {
+      flush_until(store_, state_.log_end);
+    } else if (store_.require_healthy(); store_.published() >= base_.newest_full) {
+      store_.publish(txn_);
+    } else {
+      flush_until(store_, state_.log_end);
+    }
+  } catch (const Error& error) {
+    if (error.code() == Errc::io || error.code() == Errc::poisoned) throw;
+    throw Error(Errc::io, std::string("committed, but not known to be durable: ") + error.what());
+  } catch (const std::bad_alloc&) {
+    throw Error(Errc::io, store_.name() + ": committed, but not known to be durable: no memory");
   }
 }
 

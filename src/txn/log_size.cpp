@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "format/record.h"
+#include "log/log.h"
 #include "shared/process.h"
 
 namespace quire::txn {
@@ -18,6 +20,8 @@ constexpr std::uint64_t kLogGrowthMin = 2;
 // It grows when so much of it is used: one part in so many, at least so many bytes.
 constexpr std::uint64_t kUsedFraction = 32;
 constexpr std::uint64_t kUsedBytesMin = kMiB / 2;
+// Enough for commits as large as records can be.
+constexpr std::uint64_t kRecordsBytesMax = 4 * log::kPayloadBytesMax;
 
 struct LogUse {
   std::uint64_t size_bytes;
@@ -54,25 +58,31 @@ std::uint64_t justified_bytes(Store& store, std::uint64_t waiting_pages) noexcep
   return std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
 }
 
-std::uint64_t size_within(std::uint64_t size_bytes, std::uint64_t limit, bool is_hasty) noexcept {
+// Eightfold at a time, or at once to what is few where it fills fast; 0: it stays.
+std::uint64_t larger_bytes(const Store& store, std::uint64_t size_bytes, std::uint64_t justified,
+                           bool is_hasty) noexcept {
+  is_hasty = is_hasty && size_bytes >= format::kLogBytesAtFirst;
+  std::uint64_t limit = is_hasty ? std::max(justified, kLogBytesHasty) : justified;
+  const std::uint64_t refused = store.control().log_bytes_refused.load(std::memory_order_relaxed);
+  if (refused != 0) limit = std::min(limit, refused / 2);
   if (size_bytes * kLogGrowthMin > limit) return 0;
-  return is_hasty ? limit : std::min(size_bytes * kLogGrowthMax, limit);
+  return std::min(limit, std::max(size_bytes * kLogGrowthMax, is_hasty ? kLogBytesFew : 0));
 }
 
 // The size for a log of which little is used, when it was full before or will be within seconds;
 // 0: it stays. To grow it takes a checkpoint under the writer lock: the fewer pages that has to
 // write, the better.
 std::uint64_t better_bytes(Store& store, const LogUse& use) noexcept {
-  if (use.used_bytes < std::max(kUsedBytesMin, use.size_bytes / kUsedFraction)) return 0;
+  const std::uint64_t few = std::min(kUsedBytesMin, use.size_bytes / 2);
+  if (use.used_bytes < std::max(few, use.size_bytes / kUsedFraction)) return 0;
   const shared::Control& control = store.control();
   const double share = static_cast<double>(use.used_bytes) / static_cast<double>(use.size_bytes);
   const bool is_hasty =
       static_cast<double>(nanos_passed(store)) < static_cast<double>(kHastyNanos) * share;
   if (!is_hasty && control.log_bytes_in_checkpoint.load(std::memory_order_relaxed) == 0) return 0;
   const std::uint64_t known = control.log_bytes_justified.load(std::memory_order_relaxed);
-  const std::uint64_t justified = known != 0 ? known : justified_bytes(store, 0);
-  return size_within(use.size_bytes, is_hasty ? std::max(justified, kLogBytesHasty) : justified,
-                     is_hasty);
+  return larger_bytes(store, use.size_bytes, known != 0 ? known : justified_bytes(store, 0),
+                      is_hasty);
 }
 
 }  // namespace
@@ -101,8 +111,8 @@ void note_data(Store& store, const State& state) {
       std::memory_order_relaxed);
 }
 
-void note_log_stays(Store& store) noexcept {
-  store.control().log_bytes_justified.store(store.log_bytes(), std::memory_order_relaxed);
+void note_log_refused(Store& store, std::uint64_t size_bytes) noexcept {
+  store.control().log_bytes_refused.store(size_bytes, std::memory_order_relaxed);
 }
 
 // A log that fills up soon makes checkpoints frequent. Each writes most of the pages that random
@@ -114,9 +124,8 @@ std::uint32_t larger_log_pages(Store& store, const State& state, bool is_too_sma
   if (size_bytes == 0 && is_too_small) {
     const std::uint64_t justified =
         justified_bytes(store, store.allocator().deferred_pages(state.deferred_tail));
-    const bool is_hasty = nanos_passed(store) < kHastyNanos;
-    size_bytes = size_within(use.size_bytes,
-                             is_hasty ? std::max(justified, kLogBytesHasty) : justified, false);
+    size_bytes = larger_bytes(store, use.size_bytes, std::min(justified, kRecordsBytesMax),
+                              nanos_passed(store) < kHastyNanos);
   }
   return static_cast<std::uint32_t>(size_bytes / store.facts().page_bytes);
 }

@@ -18,8 +18,9 @@ void note_commits_meanwhile(Store& store, Lsn begin) noexcept;
 // Records how much data a captured state has. The caller holds the writer lock.
 void note_data(Store& store, const State& state);
 
-// Records that there is no room for a larger log: until the next capture nobody asks for one.
-void note_log_stays(Store& store) noexcept;
+// Records that there was no room for a log of that size: nobody asks for more than half of it as
+// long as the file is in use.
+void note_log_refused(Store& store, std::uint64_t size_bytes) noexcept;
 
 // Pages that the log is to have, when that is more than it has; 0: it stays. `is_too_small`: also
 // when it is not full, because commits do not fit into it. The caller holds the writer lock.

@@ -151,7 +151,10 @@ void Transaction::commit_replay() {
     store_.control().published.store(txn_.value);
     store_.control().durable.store(state_.log_end.value);
   } else {
-    commit_by_checkpoint(store_, txn_, state_, {.new_epoch = true, .packing = {}});
+    // Whoever opens waits for it, and who only reads has it in memory: the log stays as it is.
+    const shared::Run log = shared::unpack_run(store_.control().log_run.load());
+    commit_by_checkpoint(store_, txn_, state_,
+                         {.new_epoch = true, .packing = {.log_pages_max = log.page_count}});
   }
   store_.allocator().end();
   hold_.release();

@@ -184,7 +184,11 @@ void make_deferred_room(Store& store, SpaceContext& context, std::uint64_t count
   if (allocator.has_deferred_room(count) || !context.may_sweep) return;
   sweep(store, context.base);
   if (allocator.has_deferred_room(count) || store.visible() <= store.checkpointed()) return;
-  checkpoint_by_writer(store);
+  try {
+    checkpoint_by_writer(store);
+  } catch (const Error& error) {
+    if (error.code() != Errc::no_space) throw;
+  }
   sweep(store, context.base);
 }
 

@@ -233,6 +233,7 @@ class Transaction {
   void write_catalogue();
   bool fits_log() const;
   void commit_by_record(Durability durability);
+  void publish(Durability durability);
   void count_as_full() noexcept;
   void undo() noexcept;
 

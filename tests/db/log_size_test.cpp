@@ -80,5 +80,19 @@ TEST_F(LogSize, ManySmallCommitsMakeItAsLargeAsTheDataJustifies) {
   expect_sound(db);
 }
 
+// It asked anew after every half MiB, each time with a checkpoint that nobody could commit beside.
+TEST_F(LogSize, WhereThereIsNoRoomItStaysAndCommitsGoOn) {
+  {
+    Database{file_}.write([](Transaction& tx) { tx.table().put("small", "file"); });
+  }
+  Database db{file_, {.reserve = 32 * kMiB}};
+  put(db, 0, 14'000, 1000);
+  const std::uint64_t before = stat(db).checkpoint_number;
+  for (std::uint64_t i = 0; i < 12'000; ++i) put(db, i * 7 % 14'000, 1, 1000);
+  EXPECT_LT(stat(db).log_bytes, 16 * kMiB);
+  EXPECT_GT(stat(db).checkpoint_number, before);
+  expect_sound(db);
+}
+
 }  // namespace
 }  // namespace quire::test
