@@ -105,7 +105,7 @@ typedef struct quire_options {
   uint8_t guard_sigbus;
   uint8_t no_background_checkpoints;
   uint8_t allow_any_filesystem;
-  uint8_t zero[41]; /* must be 0 */
+  uint8_t zero[45]; /* must be 0 */
 } quire_options;
 
 enum { QUIRE_VERIFY_NEVER = 0, QUIRE_VERIFY_FIRST_TOUCH = 1, QUIRE_VERIFY_ALWAYS = 2 };
@@ -149,12 +149,14 @@ typedef struct quire_statistics {
   uint64_t reader_count;
   uint64_t table_count; /* named ones */
   uint64_t entry_count; /* in all tables */
+  uint64_t zero[19];    /* for what later versions will say */
 } quire_statistics;
 
 /* Takes the writer lock for a moment. Cost grows with the number of tables. */
 QUIRE_API int quire_stat(quire_db* db, quire_statistics* statistics);
 
-/* Judges the whole file. QUIRE_CORRUPT: the text is the first fault. `fault_count` may be null. */
+/* Judges the whole file. QUIRE_CORRUPT: the text is the first fault. `fault_count` may be null; its
+ * number is stored whatever is returned, 0 when the file could not be judged. */
 QUIRE_API int quire_check(quire_db* db, uint64_t* fault_count);
 
 /* What the newest commit left, unchanging until quire_snapshot_end. */
@@ -217,9 +219,10 @@ QUIRE_API int quire_count(const quire_table* table, uint64_t* count);
 QUIRE_API int quire_estimate(const quire_table* table, const quire_bytes* first,
                              const quire_bytes* limit, uint64_t* count);
 
-/* Changes: of tables of a transaction; others are QUIRE_READ_ONLY. After QUIRE_NO_SPACE, QUIRE_IO
- * and QUIRE_CORRUPT the transaction can only be rolled back; after QUIRE_NO_SPACE also to a
- * savepoint. */
+/* Changes: of tables of a transaction; others are QUIRE_READ_ONLY. After QUIRE_NO_SPACE, QUIRE_IO,
+ * QUIRE_CORRUPT, QUIRE_NO_MEMORY and QUIRE_UNEXPECTED the transaction can only be rolled back; after
+ * QUIRE_NO_SPACE also to a savepoint. Of many puts in a row the later ones wait in memory: the next
+ * call of any other kind may return what stopped one of them. */
 QUIRE_API int quire_put(quire_table* table, quire_bytes key, quire_bytes value);
 QUIRE_API int quire_insert(quire_table* table, quire_bytes key, quire_bytes value);
 QUIRE_API int quire_erase(quire_table* table, quire_bytes key); /* or QUIRE_NOT_FOUND */

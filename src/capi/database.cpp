@@ -21,7 +21,8 @@ static_assert(QUIRE_CORRUPT == int(Errc::corrupt) &&
               QUIRE_FORKED == int(Errc::forked) && QUIRE_MISUSE == int(Errc::misuse) &&
               QUIRE_IO == int(Errc::io) &&
               QUIRE_UNSUPPORTED_FILESYSTEM == int(Errc::unsupported_filesystem));
-static_assert(QUIRE_VERIFY_FIRST_TOUCH == int(Verify::first_touch) &&
+static_assert(QUIRE_VERIFY_NEVER == int(Verify::never) &&
+              QUIRE_VERIFY_FIRST_TOUCH == int(Verify::first_touch) &&
               QUIRE_VERIFY_ALWAYS == int(Verify::always));
 static_assert(sizeof(quire_options) == 64);
 
@@ -161,7 +162,8 @@ int quire_stat(quire_db* db, quire_statistics* statistics) {
                    .process_count = found.process_count,
                    .reader_count = found.reader_count,
                    .table_count = 0,
-                   .entry_count = 0};
+                   .entry_count = 0,
+                   .zero = {}};
     for (const quire::TableStatistics& table : found.tables) {
       statistics->table_count += table.name.empty() ? 0 : 1;
       statistics->entry_count += table.entry_count;
@@ -172,9 +174,10 @@ int quire_stat(quire_db* db, quire_statistics* statistics) {
 
 int quire_check(quire_db* db, uint64_t* fault_count) {
   return guarded([&]() -> int {
+    store(fault_count, 0);
     require(db);
     const quire::CheckReport report = quire::check(db->database);
-    if (fault_count != nullptr) *fault_count = report.fault_count;
+    store(fault_count, report.fault_count);
     if (report.ok()) return QUIRE_OK;
     const quire::Fault& first = report.faults.front();
     return keep(QUIRE_CORRUPT,

@@ -134,11 +134,13 @@ inline void store(std::uint64_t* result, std::uint64_t number) noexcept {
   if (result != nullptr) *result = number;
 }
 
-// The handle of that name, made of what `open` gives the first time.
+// The handle of that name. A known one is still asked for again: what refuses a new one, like a
+// table of the other kind or a broken transaction, refuses it as well.
 template <typename Handle, typename Open>
 Handle* handle_of(ByName<Handle>& handles, Bytes name, Open open) {
+  auto opened = open();
   auto known = handles.find(name);
-  if (known == handles.end()) known = handles.emplace(name, Handle{open()}).first;
+  if (known == handles.end()) known = handles.emplace(name, Handle{std::move(opened)}).first;
   return &known->second;
 }
 

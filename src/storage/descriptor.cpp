@@ -6,6 +6,9 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "storage/system.h"
 
 namespace quire::storage {
@@ -53,6 +56,14 @@ bool is_shortage(int error_number) noexcept {
 }
 
 }  // namespace
+
+Descriptor::Descriptor(int descriptor) noexcept : descriptor_(descriptor) {
+  if (descriptor < 0 || descriptor > STDERR_FILENO) return;
+  descriptor_ = ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error_number = errno;
+  system.close(descriptor);
+  errno = error_number;
+}
 
 Descriptor::Descriptor(Descriptor&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)) {}

@@ -10,10 +10,12 @@
 namespace quire::storage {
 
 // Move-only owner of one open file description. Threads: external synchronisation to move or close.
+// Never descriptor 0, 1 or 2: in a process that was started with one of them closed, what anybody
+// prints would go into the file. Such a one is moved; without a free place (EMFILE) it is closed.
 class Descriptor {
  public:
   Descriptor() = default;
-  explicit Descriptor(int descriptor) noexcept : descriptor_(descriptor) {}
+  explicit Descriptor(int descriptor) noexcept;
   Descriptor(Descriptor&& other) noexcept;
   Descriptor& operator=(Descriptor&& other) noexcept;
   Descriptor(const Descriptor&) = delete;

@@ -183,7 +183,7 @@ static void says_what_is_wrong(void) {
   options.page_bytes = 1000;
   EXPECT(quire_open(path, &options, &db) == QUIRE_MISUSE);
   options.page_bytes = 0;
-  options.zero[40] = 1;
+  options.zero[44] = 1;
   EXPECT(quire_open(path, &options, &db) == QUIRE_MISUSE);
   EXPECT(quire_open(NULL, NULL, &db) == QUIRE_MISUSE);
   EXPECT(quire_get(NULL, quire_text(""), &value) == QUIRE_MISUSE);
@@ -216,7 +216,7 @@ static void says_what_is_wrong(void) {
   quire_close(db);
   free(large);
 
-  options.zero[40] = 0;
+  options.zero[44] = 0;
   options.read_only = 1;
   EXPECT(quire_open(path, &options, &db) == QUIRE_OK);
   EXPECT(quire_begin(db, &txn) == QUIRE_READ_ONLY);

@@ -58,6 +58,11 @@ static void changes_multimaps(void) {
   EXPECT(quire_txn_multimap(txn, quire_text("plain"), &again) == QUIRE_MISUSE);
   EXPECT(quire_txn_multimap(txn, quire_text(""), &again) == QUIRE_MISUSE);
   EXPECT(quire_txn_table(txn, name, &table) == QUIRE_MISUSE);
+  /* Also by a handle that was given out before there was either. */
+  EXPECT(quire_txn_multimap(txn, quire_text("neither"), &again) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, quire_text("neither"), &table) == QUIRE_OK);
+  EXPECT(quire_put(table, name, name) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, quire_text("neither"), &again) == QUIRE_MISUSE);
   EXPECT(quire_commit(txn) == QUIRE_OK);
 
   quire_snapshot* now = NULL;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "storage/system.h"
+#include "support/child.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -23,6 +24,24 @@ TEST_F(Opening, CreatesAMissingFileThatIsADatabaseAtOnce) {
   EXPECT_TRUE(std::filesystem::exists(file_));
   Database db{file_, {.create_if_missing = false}};
   EXPECT_TRUE(entries(db).empty());
+}
+
+// The file got the lowest free number: what a program printed went over its metas.
+TEST_F(Opening, OfAProcessWithoutStandardOutputKeepsWhatItPrintsOutOfTheFile) {
+  run_in_child([&] {
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(descriptor);
+    Database db{file_};
+    db.put("a", "1");
+    const Database in_memory = Database::in_memory();
+    bool is_printed = false;
+    for (int descriptor = 0; descriptor <= STDERR_FILENO; ++descriptor) {
+      is_printed = ::write(descriptor, "printed", 7) != -1 || is_printed;
+    }
+    if (is_printed) ::_exit(1);
+  });
+  const Database db{file_};
+  EXPECT_EQ(db.get("a"), "1");
+  expect_sound(db);
 }
 
 TEST_F(Opening, LeavesNothingButTheFileAndItsLockFile) {
