@@ -220,9 +220,9 @@ QUIRE_API int quire_estimate(const quire_table* table, const quire_bytes* first,
                              const quire_bytes* limit, uint64_t* count);
 
 /* Changes: of tables of a transaction; others are QUIRE_READ_ONLY. After QUIRE_NO_SPACE, QUIRE_IO,
- * QUIRE_CORRUPT, QUIRE_NO_MEMORY and QUIRE_UNEXPECTED the transaction can only be rolled back; after
- * QUIRE_NO_SPACE also to a savepoint. Of many puts in a row the later ones wait in memory: the next
- * call of any other kind may return what stopped one of them. */
+ * QUIRE_CORRUPT, QUIRE_NO_MEMORY and QUIRE_UNEXPECTED the transaction can only be rolled back;
+ * after QUIRE_NO_SPACE also to a savepoint. Of many puts in a row the later ones wait in memory:
+ * the next call of any other kind may return what stopped one of them. */
 QUIRE_API int quire_put(quire_table* table, quire_bytes key, quire_bytes value);
 QUIRE_API int quire_insert(quire_table* table, quire_bytes key, quire_bytes value);
 QUIRE_API int quire_erase(quire_table* table, quire_bytes key); /* or QUIRE_NOT_FOUND */
