@@ -103,6 +103,9 @@ std::uint64_t estimate(const PageView& view, const TreeRoot& tree, Bytes first,
     const std::uint32_t right = to.steps[level].index;
     if (right <= left) return 0;
     if (level == 0) return right - left;
+    if (level == 1 && right == left + 1) {  // neighbouring leaves
+      return std::uint64_t{from.steps[0].count} - from.steps[0].index + to.steps[0].index;
+    }
     const Averages average = averages(tree, from.steps[tree.height - 1u].count);
     const auto all = static_cast<double>(tree.entry_count);
     const double inside = behind(from, level - 1, average) +
@@ -110,7 +113,8 @@ std::uint64_t estimate(const PageView& view, const TreeRoot& tree, Bytes first,
     const double outside =
         before(from, tree.height - 1u, average) + behind(to, tree.height - 1u, average);
     const double estimated = inside <= outside ? inside : all - outside;
-    return static_cast<std::uint64_t>(std::clamp(estimated, 0.0, all) + 0.5);
+    if (estimated >= all) return tree.entry_count;
+    return static_cast<std::uint64_t>(std::max(estimated, 0.0) + 0.5);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <quire/error.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -168,6 +169,24 @@ TEST_P(Estimates, AreNearTheTruth) {
     // Leaves hold between a third and all of what they can.
     EXPECT_NEAR(found, truth, truth * 0.3 + 10) << first << " to " << limit;
   }
+}
+
+TEST_P(Estimates, OfTwoLeavesAreExact) {
+  TreeStore store{GetParam(), (8u << 20) / GetParam()};
+  TreeRoot tree;
+  std::uint64_t count = 0;
+  while (tree.height < 2) {
+    store.put(tree, numbered(count), test::pattern(100, count));
+    ++count;
+  }
+  ASSERT_EQ(tree.leaf_pages, 2u);
+  for (std::uint64_t first = 0; first < count; first += 1 + count / 40) {
+    for (std::uint64_t limit = first; limit < count; ++limit) {
+      ASSERT_EQ(estimate(store.view(), tree, numbered(first), numbered(limit)), limit - first);
+    }
+  }
+  tree.entry_count = std::numeric_limits<std::uint64_t>::max();  // damaged
+  EXPECT_EQ(estimate(store.view(), tree, "", std::nullopt), count);
 }
 
 TEST_P(Estimates, OfOneLeafAreExact) {
