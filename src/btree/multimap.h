@@ -58,6 +58,9 @@ class KeyValues {
 
   std::uint32_t pages_needed() const noexcept;
 
+  // Of the tree of its values, as the key's leaf counts them; 0 when they are a set.
+  std::uint64_t value_pages() const noexcept { return has_key_ ? pages_of(values_.tree) : 0; }
+
   // The value that was located and not there. Requires a length of format::key_bytes_max at most,
   // and a value that is no part of a page that this transaction has written.
   void insert(Bytes value);

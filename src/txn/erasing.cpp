@@ -23,16 +23,24 @@ std::string_view Transaction::bounded(std::string_view end, std::string& copy) c
 void Transaction::room_for_frees(const OpenTable& table, std::string_view first,
                                  std::optional<std::string_view> limit) {
   const format::TreeRoot& tree = table.tree;
-  // Extents go as a whole, trees of values page by page.
-  const std::uint64_t beside =
-      table.is_multimap ? tree.extent_pages : std::min(tree.extent_pages, tree.entry_count);
-  const std::uint64_t all =
-      std::min(tree.leaf_pages + tree.branch_pages + beside, store_.allocator().file_pages());
+  const std::uint64_t file_pages = store_.allocator().file_pages();
+  // Extents go as a whole, trees of values page by page; a single key may have most of those.
+  const std::uint64_t of_values = table.is_multimap ? std::min(tree.extent_pages, file_pages) : 0;
+  const std::uint64_t extents =
+      table.is_multimap ? 0 : std::min(tree.extent_pages, tree.entry_count);
+  const std::uint64_t spread = std::min(tree.leaf_pages + tree.branch_pages + extents, file_pages);
+  const std::uint64_t all = std::min(spread + of_values, file_pages);
   if (store_.allocator().deferred_room() >= all || tree.entry_count == 0) return;
   const auto entry_count = static_cast<double>(btree::estimate(view(), tree, first, limit));
   const double part = std::min(1.0, entry_count / static_cast<double>(tree.entry_count));
-  const auto about = static_cast<std::uint64_t>(part * static_cast<double>(all));
-  make_deferred_room(store_, context_, std::min(all, about + about / 4 + kPagesKept));
+  const auto about = static_cast<std::uint64_t>(part * static_cast<double>(spread));
+  deferred_room_for(std::min(all, of_values + about + about / 4 + kPagesKept));
+}
+
+// What a page counts may be wrong; no more than the file has can be freed. A checkpoint may take
+// pages: before room_for.
+void Transaction::deferred_room_for(std::uint64_t page_count) {
+  make_deferred_room(store_, context_, std::min(page_count, store_.allocator().file_pages()));
   space_.set_page_count(static_cast<std::uint32_t>(store_.allocator().file_pages()));
 }
 
@@ -57,8 +65,8 @@ std::uint64_t Transaction::erase_between(OpenTable& table, std::string_view firs
   return change(table, [&] {
     first = bounded(first, key_copy_);
     if (limit) limit = bounded(*limit, value_copy_);
-    room_for(btree::pages_needed_for_range(table.tree));
     room_for_frees(table, first, limit);
+    room_for(btree::pages_needed_for_range(table.tree));
     table.finger.forget();
     table.pair_finger.forget();
     std::uint64_t erased = 0;

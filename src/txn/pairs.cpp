@@ -1,6 +1,7 @@
 // Changes of multimaps: pairs come and go one by one, or all of a key at once.
 #include <quire/error.h>
 
+#include <limits>
 #include <string>
 
 #include "btree/multimap.h"
@@ -41,9 +42,10 @@ btree::PairFinger& Transaction::pair_finger_of(OpenTable& table) {
   return table.pair_finger;
 }
 
-// How many they were says the leaf of their keys, which may contradict the catalogue.
+// How many they were says the leaf of their keys, which may contradict the catalogue. Each key that
+// is left has a pair: a record with fewer pairs than keys would be written once and never be read.
 void Transaction::lose_pairs(OpenTable& table, std::uint64_t count) const {
-  if (count > table.pair_count) {
+  if (count > table.pair_count || table.pair_count - count < table.tree.entry_count) {
     throw Error(Errc::corrupt, store_.name() + ": multimap " + table.name + " counts " +
                                    std::to_string(table.pair_count) +
                                    " pairs, its pages say more; restore from a copy");
@@ -60,6 +62,10 @@ bool Transaction::insert_pair(OpenTable& table, std::string_view key, std::strin
   value = out_of_map(value, value_copy_);
   btree::KeyValues values(space_, table.tree, pair_finger_of(table), key);
   if (values.locate(value)) return false;
+  if (table.pair_count == std::numeric_limits<std::uint64_t>::max()) {
+    throw Error(Errc::corrupt, store_.name() + ": multimap " + table.name +
+                                   " counts more pairs than there can be; restore from a copy");
+  }
   change(table, [&] {
     create_if_absent(table, true);
     room_for(values.pages_needed() + (is_replay_ ? 0 : kPagesKept));
@@ -104,6 +110,7 @@ std::uint64_t Transaction::erase_values(OpenTable& table, std::string_view key) 
   const std::uint64_t count = values.count();
   if (count == 0) return 0;
   change(table, [&] {
+    deferred_room_for(values.value_pages() + values.pages_needed());
     room_for(values.pages_needed());
     values.erase_all();
     lose_pairs(table, count);

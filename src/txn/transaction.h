@@ -204,6 +204,7 @@ class Transaction {
   void room_for(std::uint64_t page_count);
   void room_for_frees(const OpenTable& table, std::string_view first = {},
                       std::optional<std::string_view> limit = {});
+  void deferred_room_for(std::uint64_t page_count);
   std::string_view bounded(std::string_view end, std::string& copy) const;
   std::uint64_t erase_between(OpenTable& table, std::string_view first,
                               std::optional<std::string_view> limit, bool is_multimap);

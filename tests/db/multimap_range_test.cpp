@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -216,35 +217,65 @@ TEST_F(MultimapRangeMisuse, WithCursorsOfSomethingElseIsRefused) {
   EXPECT_EQ(errc_of([&] { map.erase_keys("a", "b"); }), Errc::misuse);
 }
 
-// A count that goes below zero would make the multimap unreadable.
-TEST_F(MultimapRangeMisuse, WhereTheCatalogueCountsFewerPairsIsRefused) {
-  skip_final_check();
-  Database db{file_};
-  for (const char* value : {"1", "2", "3", "4"}) {
-    db.write([&](Transaction& tx) {
-      for (const char* key : {"a", "b", "c"}) tx.multimap("map").insert(key, value);
-    });
+// Its keys have four values each, of which the catalogue counts what a test says.
+class MiscountedPairs : public MultimapRanges {
+ protected:
+  static void fill(Database& db) {
+    for (const char* value : {"1", "2", "3", "4"}) {
+      db.write([&](Transaction& tx) {
+        for (const char* key : {"a", "b", "c"}) tx.multimap("map").insert(key, value);
+      });
+    }
   }
-  {
+
+  void set_pair_count(Database& db, std::uint64_t count) {
+    skip_final_check();
     txn::Store& store = detail::Access::store(db);
     const pages::PageView view = store.view(store.allocator().file_pages());
     const auto record = btree::get(view, store.visible_state().catalogue, "map");
     ASSERT_TRUE(record.has_value());
     const auto offset = reinterpret_cast<const std::byte*>(record->data()) - view.base +
                         static_cast<std::ptrdiff_t>(offsetof(format::TableRecord, pair_count));
-    const std::uint64_t fewer = 3;
     std::fstream file{file_, std::ios::in | std::ios::out | std::ios::binary};
     file.seekp(offset);
-    file.write(reinterpret_cast<const char*>(&fewer), sizeof fewer);
+    file.write(reinterpret_cast<const char*>(&count), sizeof count);
   }
-  const auto refusal_of = [&](auto&& change) {
-    return text_of([&] { db.write([&](Transaction& tx) { change(tx.multimap("map")); }); });
-  };
-  const std::string reason = "multimap map counts 3 pairs, its pages say more";
-  std::string text = refusal_of([](Multimap map) { map.erase_keys("", std::nullopt); });
-  EXPECT_NE(text.find(reason), std::string::npos) << text;
-  text = refusal_of([](Multimap map) { map.erase("b"); });
-  EXPECT_NE(text.find(reason), std::string::npos) << text;
+
+  template <typename Change>
+  static void expect_refused(Database& db, const std::string& reason, Change&& change) {
+    const std::string text =
+        text_of([&] { db.write([&](Transaction& tx) { change(tx.multimap("map")); }); });
+    EXPECT_NE(text.find(reason), std::string::npos) << text;
+  }
+};
+
+// A count that goes below zero, or below that of the keys, would make the multimap unreadable.
+TEST_F(MiscountedPairs, FewerThanThereAreAreNotErased) {
+  Database db{file_};
+  fill(db);
+  const std::string reason = "pairs, its pages say more";
+  for (const std::uint64_t count : {std::uint64_t{3}, std::uint64_t{5}}) {
+    set_pair_count(db, count);
+    expect_refused(db, reason, [](Multimap map) { map.erase_keys("", std::nullopt); });
+    expect_refused(db, reason, [](Multimap map) { map.erase_keys("a", "b"); });
+    expect_refused(db, reason, [](Multimap map) { map.erase("b"); });
+    expect_refused(db, reason, [](Multimap map) {
+      for (const char* value : {"1", "2", "3"}) map.erase("b", value);
+    });
+  }
+  EXPECT_EQ(pairs(db).size(), 12u);
+  db.checkpoint();
+  db.write([](Transaction& tx) { tx.multimap("map").insert("d", "1"); });
+  db.checkpoint();
+  EXPECT_EQ(pairs(db).size(), 13u);
+}
+
+TEST_F(MiscountedPairs, AsManyAsCanBeCountedBecomeNoMore) {
+  Database db{file_};
+  fill(db);
+  set_pair_count(db, std::numeric_limits<std::uint64_t>::max());
+  expect_refused(db, "multimap map counts more pairs than there can be",
+                 [](Multimap map) { map.insert("a", "5"); });
   EXPECT_EQ(pairs(db).size(), 12u);
 }
 
