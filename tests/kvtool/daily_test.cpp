@@ -85,6 +85,7 @@ TEST_F(DoctorCommand, NamesASlowWriterADamagedMetaAndWhatIsNoDatabase) {
   const Finished damaged = kvtool({"doctor", broken});
   EXPECT_EQ(damaged.exit_code, 1);
   EXPECT_TRUE(contains(damaged.out, "one of the two is damaged")) << damaged.out;
+  EXPECT_EQ(run_unread(kvtool_command({"doctor", broken})).exit_code, 1);
   const std::string other = in_directory("other");
   std::ofstream{other} << "something else";
   EXPECT_EQ(kvtool({"doctor", other}).exit_code, 1);
@@ -121,6 +122,7 @@ TEST_F(TopCommand, FillsATerminalAndHonoursNoColor) {
   };
   EXPECT_TRUE(contains(screen({"TERM=xterm", "NO_COLOR="}), "\033[1m"));
   EXPECT_FALSE(contains(screen({"TERM=xterm", "NO_COLOR=1"}), "\033[1m"));
+  EXPECT_FALSE(contains(screen({"TERM=dumb", "NO_COLOR="}), "\033"));
 }
 
 TEST_F(BenchCommand, MeasuresAndLeavesNothing) {

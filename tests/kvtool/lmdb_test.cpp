@@ -161,9 +161,12 @@ TEST_F(LmdbText, RefusesNamesThatAHeaderCannotHold) {
   const std::vector<std::string> names = {"a\nb", "a\r", std::string("a\0b", 3)};
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string file = in_directory("odd" + std::to_string(i));
+    store(file, random_entries(i, 1000), "A");
     store(file, {{"k", "v"}}, names[i]);
     const Finished finished = kvtool({"export", file});
     EXPECT_EQ(finished.exit_code, 3);
+    EXPECT_EQ(finished.out, "");
+    EXPECT_FALSE(contains(finished.err, "\\\\")) << finished.err;
     EXPECT_TRUE(contains(finished.err, "only dumped")) << finished.err;
   }
 }

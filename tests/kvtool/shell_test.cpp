@@ -1,4 +1,5 @@
 // kvtool shell: lines from its input, and a person at a terminal.
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -51,6 +52,29 @@ TEST_F(ShellCommand, GoesOnAfterMistakesAndEndsWithTheLastCode) {
 TEST_F(ShellCommand, TakesPairsForTheMultimapInUse) {
   done({"insert", file_, "London", "ada", "--table", "cities"});
   EXPECT_EQ(done({"shell", file_}, "use cities\ninsert London alan\nget London\n"), "ada\nalan\n");
+}
+
+TEST_F(ShellCommand, WatchesAgainAfterASignalHasEndedThat) {
+  store(file_, {{"ada", "Ada Lovelace"}});
+  const std::string first = done({"watch", file_, "--after", "0", "--count", "1"});
+  const std::string text = done({"shell", file_},
+                                "watch --after 0 --exec 'kill -TERM $PPID'\n"
+                                "watch --after 0 --count 1\n"
+                                "top --count 1 --interval 0.05\nget ada\n");
+  EXPECT_EQ(text.substr(0, 2 * first.size()), first + first);
+  EXPECT_TRUE(contains(text, "commit ")) << text;
+  EXPECT_TRUE(text.ends_with("Ada Lovelace")) << text;
+}
+
+TEST_F(ShellCommand, LeavesIgnoredSignalsIgnored) {
+  store(file_, {{"ada", "Ada Lovelace"}});
+  const Finished finished = run({"/bin/sh", "-c",
+                                 "trap '' HUP; export F=\"$0\"; exec \"$KVTOOL\" watch \"$0\" "
+                                 "--after 0 --count 2 --exec 'kill -HUP "
+                                 "$PPID; \"$KVTOOL\" put \"$F\" \"$QUIRE_TXN\" value'",
+                                 file_});
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(std::count(finished.out.begin(), finished.out.end(), '\n'), 2) << finished.out;
 }
 
 TEST_F(ShellAtATerminal, ObeysAndEndsAtControlD) {

@@ -10,6 +10,7 @@ namespace {
 class Usage : public KvtoolTest {};
 class WrongFile : public KvtoolTest {};
 class ClosedPipe : public KvtoolTest {};
+class ClosedStream : public KvtoolTest {};
 class Terminal : public KvtoolTest {};
 
 // Each command that must not create a file, with the arguments it needs.
@@ -150,6 +151,20 @@ TEST_F(ClosedPipe, FullDiskIsNoClosedPipe) {
   const Finished finished = run({"/bin/sh", "-c", "\"$KVTOOL\" list \"$0\" > /dev/full", file_});
   EXPECT_EQ(finished.exit_code, 3);
   EXPECT_NE(finished.err.find("No space left on device"), std::string::npos) << finished.err;
+}
+
+// What the database would be opened as.
+TEST_F(ClosedStream, LeavesTheDatabaseAlone) {
+  const Entries entries = random_entries(13, 3000);
+  store(file_, entries);
+  for (const std::string closed : {">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&-", "<&- >&- 2>&-"}) {
+    for (const std::string command : {"list \"$0\"", "stat \"$0\"", "check \"$0\"",
+                                      "get \"$0\" absent", "del \"$0\" --prefix ''"}) {
+      run({"/bin/sh", "-c", "\"$KVTOOL\" " + command + " " + closed, file_});
+      ASSERT_EQ(kvtool({"check", file_}).exit_code, 0) << command << closed;
+      ASSERT_EQ(stored(file_), entries) << command << closed;
+    }
+  }
 }
 
 TEST_F(Terminal, GetsALineFeedAfterAValue) {

@@ -26,6 +26,14 @@ struct Arguments {
   bool is_range() const { return range.is_given() || is_all; }
 };
 
+// An unset variable of a script makes an empty one, which would not bound anything.
+void require_bound(const char* option, const std::optional<std::string>& bound) {
+  if (!bound || !bound->empty()) return;
+  throw Failure(ExitCode::usage, std::string(option) +
+                                     " is empty; leave it out where nothing bounds the range, and "
+                                     "say --all to remove every key");
+}
+
 void require_sense(const Arguments& arguments) {
   if (arguments.has_key && arguments.is_range()) {
     throw Failure(ExitCode::usage, "KEY and a range of keys do not go together");
@@ -36,12 +44,12 @@ void require_sense(const Arguments& arguments) {
   if (arguments.is_all && arguments.range.is_given()) {
     throw Failure(ExitCode::usage, "--all and a range of keys do not go together");
   }
-  // As an unset variable of a script would say.
   const KeyRange& range = arguments.range;
-  const bool is_unbound = range.prefix.value_or("").empty() && range.from.value_or("").empty() &&
-                          range.to.value_or("").empty();
-  if (arguments.is_range() && !arguments.is_all && is_unbound) {
-    throw Failure(ExitCode::usage, "an empty range means every key; --all removes them");
+  require_bound("--prefix", range.prefix);
+  require_bound("--from", range.from);
+  require_bound("--to", range.to);
+  if (range.prefix && (range.from || range.to)) {
+    throw Failure(ExitCode::usage, "--prefix does not go together with --from or --to");
   }
 }
 
@@ -124,9 +132,9 @@ Run declare(CLI::App& command) {
 
 const Command kDel = {
     "del", "Remove a key and its value, or a range of keys",
-    "A range is removed by one commit, without asking; it says how many entries went. Where\n"
-    "several options say which keys, those that fit all of them. Exit code 1 when there is no\n"
-    "such key, of a multimap no such value, or nothing in the range.\n\n"
+    "A range is removed by one commit, without asking; it says how many entries went. It is that\n"
+    "of --prefix, or of --from, --to or both, none of them empty, or of --all. Exit code 1 when\n"
+    "there is no such key, of a multimap no such value, or nothing in the range.\n\n"
     "Examples:\n"
     "  kvtool del people.quire ada\n"
     "  kvtool del people.quire --prefix 2023-\n"

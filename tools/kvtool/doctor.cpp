@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "findings.h"
 #include "json.h"
 #include "text.h"
 
@@ -245,12 +246,13 @@ ExitCode run(const Arguments& arguments, Output& output) {
     set_json_bytes(json, "advice", finding.advice);
     list.push_back(json);
   }
-  if (arguments.is_json) {
-    output.write(json_document(list));
-  } else {
-    write_text(output, findings);
-  }
-  return has_problem ? ExitCode::negative : ExitCode::done;
+  return deliver(output, has_problem ? ExitCode::negative : ExitCode::done, [&] {
+    if (arguments.is_json) {
+      output.write(json_document(list));
+    } else {
+      write_text(output, findings);
+    }
+  });
 }
 
 Run declare(CLI::App& command) {

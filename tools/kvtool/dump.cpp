@@ -28,6 +28,8 @@ struct Arguments {
 class TableText {
  public:
   virtual ~TableText() = default;
+  // Throws Failure when no table of that name can be written.
+  virtual void require_name(const std::string& /*name*/) const {}
   virtual void begin_table(Bytes name, bool is_multimap) = 0;
   virtual void entry(Bytes key, Bytes value) = 0;
   virtual void end_table() {}
@@ -62,14 +64,16 @@ class ExportText final : public TableText {
     map_bytes_ = (file_bytes / kMapStep + 1) * kMapStep * kMapFactor;
   }
 
-  void begin_table(Bytes name, bool is_multimap) override {
+  void require_name(const std::string& name) const override {
     // It would end a line of the header, or the name.
     if (name.find_first_of(Bytes("\n\r\0", 3)) != Bytes::npos) {
       throw Failure(ExitCode::refused,
                     "a table whose name has a line feed, carriage return or zero byte cannot be "
                     "exported, only dumped: " +
-                        escaped(name));
+                        name);
     }
+  }
+  void begin_table(Bytes name, bool is_multimap) override {
     write_lmdb_header(sink_, {name, text_, is_multimap, map_bytes_});
   }
   void entry(Bytes key, Bytes value) override {
@@ -97,6 +101,7 @@ class Dump {
         progress_(!arguments.is_json && !output.is_terminal(), size(), Progress::Unit::entries) {}
 
   void run() {
+    for (const std::string& name : tables_) text_.require_name(name);
     for (const std::string& name : tables_) {
       const bool is_multimap = snapshot_.is_multimap(name);
       text_.begin_table(name, is_multimap);
@@ -217,8 +222,10 @@ const Command kExport = {
     "For mdb_load, and for kvtool import. Shows one commit, whatever others write meanwhile. A\n"
     "multimap becomes a database with several sorted values per key (dupsort).\n\n"
     "What LMDB cannot hold mdb_load refuses: empty keys, and keys and values of multimaps of more\n"
-    "than 511 bytes. Tables whose names have line feeds, carriage returns or zero bytes are not\n"
-    "exported. Empty tables become empty databases, the default one only when there is no other.\n"
+    "than 511 bytes. It refuses a database with a table whose name has a line feed, carriage "
+    "return\n"
+    "or zero byte, and writes nothing; --table exports the others. Empty tables become empty "
+    "databases, the default one only when there is no other.\n"
     "--print is for reading: some versions of mdb_load damage what is escaped in it.\n\n"
     "Examples:\n"
     "  kvtool export people.quire | mdb_load -n people.mdb\n"

@@ -1,4 +1,4 @@
-// What check and salvage find, for people and for programs.
+// What check, doctor and salvage find, for people and for programs.
 #pragma once
 
 #include <quire/inspect.h>

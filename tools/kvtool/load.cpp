@@ -205,8 +205,9 @@ class Load {
   // Names the line, and what the database keeps.
   [[noreturn]] void fail(ExitCode code, const std::string& reason) const {
     const std::uint64_t kept_count = loader_ ? loader_->committed_count() : 0;
-    const std::string kept = kept_count == 0
-                                 ? "nothing was loaded"
+    const std::string kept = kept_count == 0 ? "nothing was loaded"
+                             : kept_count == 1
+                                 ? "the first entry was kept"
                                  : "the first " + grouped(kept_count) + " entries were kept";
     const std::string input = arguments_.input == "-" ? "standard input" : arguments_.input;
     throw Failure(code, input + ", line " + std::to_string(input_.line_number()) + ": " + reason +
@@ -267,7 +268,12 @@ Run declare(CLI::App& command) {
 const Command kLoad = {
     "load", "Store many entries from a file or a pipe",
     "Creates the file and the tables if need be; replaces the values of keys that are there.\n"
-    "All is stored by one commit, so a failed load leaves nothing, unless --batch is given.\n\n"
+    "All is stored by one commit, so a failed load leaves no entry, unless --batch is given; a "
+    "new\n"
+    "file may stay. Lines go into a multimap where one of that name exists (kvtool insert makes\n"
+    "it), otherwise into a table, where of the lines of one key the last stays; only a dump says\n"
+    "what it came from. \"entry_count\" of --json counts lines, also those that changed "
+    "nothing.\n\n"
     "Formats, one entry per line:\n"
     "  tsv   KEY <tab> VALUE, where \\\\ \\t \\n \\r \\xHH stand for a backslash, a tab, a line\n"
     "        feed, a carriage return and the byte HH; what list --format text prints\n"
@@ -284,7 +290,7 @@ const Command kImport = {
     "Both of their formats, with one database or (mdb_dump -a) several: a named database becomes\n"
     "the table of that name, one without a name the table that --table says, or the default one.\n"
     "One with several values per key (dupsort) becomes a multimap. All is stored by one commit:\n"
-    "a wrong line, which is named, leaves nothing.\n\n"
+    "a wrong line, which is named, leaves no entry; a new file may stay.\n\n"
     "Databases in another order than that of bytes are refused (reversekey, integerkey,\n"
     "reversedup, integerdup). Not kept: how LMDB stores it (dupfixed, sizes), and of a db_dump\n"
     "with unsorted values their order and equal ones. Rather not use mdb_dump -p: some versions\n"

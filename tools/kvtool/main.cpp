@@ -8,6 +8,7 @@
 #include <new>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "dispatch.h"
@@ -74,6 +75,16 @@ ExitCode usage(const CLI::App& app, const CLI::ParseError& error) {
   return complain(who, what + "; see " + who + " --help", ExitCode::usage);
 }
 
+// A database must not be opened under the number of a standard stream: what is printed there would
+// go into it.
+bool has_standard_streams() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", O_RDWR) != descriptor) return false;  // the lowest that is free
+  }
+  return true;
+}
+
 }  // namespace
 
 const std::vector<const Command*>& commands() {
@@ -110,9 +121,12 @@ ExitCode run_words(const std::vector<std::string>& words) {
   return run(who, chosen);
 }
 
+int run_program(const std::vector<std::string>& words) {
+  if (!has_standard_streams()) return static_cast<int>(ExitCode::refused);
+  std::signal(SIGPIPE, SIG_IGN);  // a write into a closed pipe then says EPIPE
+  return static_cast<int>(run_words(words));
+}
+
 }  // namespace kvtool
 
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a write into a closed pipe then says EPIPE
-  return static_cast<int>(kvtool::run_words({argv + 1, argv + argc}));
-}
+int main(int argc, char** argv) { return kvtool::run_program({argv + 1, argv + argc}); }

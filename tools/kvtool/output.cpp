@@ -16,11 +16,14 @@ constexpr std::size_t kBufferBytes = 65536;
 
 }  // namespace
 
+bool is_screen(int descriptor) {
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(descriptor) == 1 && terminal != nullptr && Bytes(terminal) != "dumb";
+}
+
 bool is_styled_terminal(int descriptor) {
   const char* no_colour = std::getenv("NO_COLOR");
-  const char* terminal = std::getenv("TERM");
-  return ::isatty(descriptor) == 1 && (no_colour == nullptr || *no_colour == '\0') &&
-         terminal != nullptr && Bytes(terminal) != "dumb";
+  return is_screen(descriptor) && (no_colour == nullptr || *no_colour == '\0');
 }
 
 Output::Output(int descriptor)

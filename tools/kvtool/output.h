@@ -11,7 +11,10 @@ namespace kvtool {
 // complain.
 struct OutputClosed {};
 
-// Whether a terminal is there that takes escape sequences, and its user has not set NO_COLOR.
+// Whether a terminal is there that takes escape sequences.
+bool is_screen(int descriptor);
+
+// The same, and its user has not set NO_COLOR.
 bool is_styled_terminal(int descriptor);
 
 // Bytes on their way to a file descriptor. Throws OutputClosed, or Failure with the system's
@@ -28,6 +31,9 @@ class Output final : public Sink {
   void flush();
 
   bool is_terminal() const { return is_terminal_; }
+
+  // Whether that terminal can be cleared and drawn anew.
+  bool is_screen() const { return kvtool::is_screen(descriptor_); }
 
   // The text as a terminal shows it emphasised; unchanged when the output is no terminal, or the
   // user has set NO_COLOR.

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "output.h"
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kRedraw{100};
 constexpr std::size_t kBarColumns = 24;
+constexpr std::size_t kUsualColumns = 80;
 
 std::string bar(double part) {
   const auto filled = static_cast<std::size_t>(part * double{kBarColumns});
@@ -30,6 +32,13 @@ std::string time_left(double seconds) {
   if (whole < 100) return std::to_string(whole) + " s left";
   if (whole < 100 * 60) return std::to_string(whole / 60) + " min left";
   return std::to_string(whole / 3600) + " h left";
+}
+
+// One less than the terminal has: a line that fills it could not be cleared by its own beginning.
+std::size_t line_columns() {
+  winsize size = {};
+  const bool is_known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return (is_known ? size.ws_col : kUsualColumns) - 1;
 }
 
 std::chrono::milliseconds redraw_interval() {
@@ -88,10 +97,11 @@ void Progress::draw(std::uint64_t done, std::uint64_t entry_count) {
     line += bar(std::min(1.0, static_cast<double>(done) / static_cast<double>(*total_)));
   }
   if (unit_ != Unit::bytes) {
-    line += grouped(done) + (unit_ == Unit::pages ? " pages, " : " entries, ") +
-            grouped(per_second(done)) + "/s";
+    line += (unit_ == Unit::pages ? counted(done, "page", "pages")
+                                  : counted(done, "entry", "entries")) +
+            ", " + grouped(per_second(done)) + "/s";
   } else if (entry_count > 0) {
-    line += grouped(entry_count) + " entries, " + human_bytes(done) + ", " +
+    line += counted(entry_count, "entry", "entries") + ", " + human_bytes(done) + ", " +
             grouped(per_second(entry_count)) + "/s";
   } else {
     line += human_bytes(done) + ", " + human_bytes(per_second(done)) + "/s";
@@ -100,6 +110,7 @@ void Progress::draw(std::uint64_t done, std::uint64_t entry_count) {
     line +=
         ", " + time_left(elapsed * static_cast<double>(*total_ - done) / static_cast<double>(done));
   }
+  line.resize(std::min(line.size(), line_columns()));
   clear();
   std::fputs(line.c_str(), stderr);
   is_drawn_ = true;
@@ -108,7 +119,8 @@ void Progress::draw(std::uint64_t done, std::uint64_t entry_count) {
 void Progress::finish(std::uint64_t entry_count) {
   clear();
   if (is_heard_) {
-    std::fprintf(stderr, "%s entries in %.1f s\n", grouped(entry_count).c_str(), seconds());
+    std::fprintf(stderr, "%s in %.1f s\n", counted(entry_count, "entry", "entries").c_str(),
+                 seconds());
   }
 }
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <memory>
 #include <thread>
 
 #include "columns.h"
 #include "command.h"
 #include "database_arguments.h"
+#include "end_signals.h"
 #include "json.h"
 #include "text.h"
 
@@ -27,8 +27,6 @@ struct Arguments {
   bool is_once = false;
   bool is_json = false;
 };
-
-volatile std::sig_atomic_t is_asked_to_end = 0;
 
 using Clock = std::chrono::steady_clock;
 
@@ -137,22 +135,20 @@ void write_screen(Output& output, const std::string& file, const Sample& sample,
 
 void wait(double seconds) {
   const auto end = Clock::now() + std::chrono::duration<double>(seconds);
-  while (is_asked_to_end == 0 && Clock::now() < end) std::this_thread::sleep_for(kPiece);
+  while (!EndSignals::is_asked_to_end() && Clock::now() < end) std::this_thread::sleep_for(kPiece);
 }
 
 ExitCode run(const Arguments& arguments, Output& output) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    std::signal(signal, [](int) { is_asked_to_end = 1; });
-  }
+  const EndSignals signals;
   const quire::Database database = open_to_read(arguments.database);
   Sample before{quire::stat(database), quire::readers(database)};
-  for (std::uint64_t number = 1; is_asked_to_end == 0; ++number) {
+  for (std::uint64_t number = 1; !EndSignals::is_asked_to_end(); ++number) {
     wait(arguments.interval_seconds);
     Sample now{quire::stat(database), quire::readers(database)};
     const Change change = between(before, now);
     if (arguments.is_json) {
       output.write(to_json(now, change).dump() + "\n");
-    } else if (output.is_terminal()) {
+    } else if (output.is_screen()) {
       write_screen(output, arguments.database.file, now, change);
     } else {
       write_line(output, now, change);
@@ -173,6 +169,7 @@ Run declare(CLI::App& command) {
       ->capture_default_str();
   CLI::Option* count =
       command.add_option("--count", arguments->count, "End after so many; without it, with ^C")
+          ->check(CLI::PositiveNumber)
           ->type_name("COUNT");
   command.add_flag("--once", arguments->is_once, "The same as --count 1")->excludes(count);
   command.add_flag("--json", arguments->is_json, "One JSON object per line, sizes in bytes");

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "end_signals.h"
 #include "json.h"
 
 namespace kvtool {
@@ -23,8 +24,6 @@ struct Arguments {
   bool is_json = false;
 };
 
-volatile std::sig_atomic_t is_asked_to_end = 0;
-
 // The wait is cut into pieces, so that a signal ends the command and not the process: it then
 // leaves the file as every other command does.
 std::optional<std::uint64_t> wait(const quire::Database& database, std::uint64_t after,
@@ -32,7 +31,7 @@ std::optional<std::uint64_t> wait(const quire::Database& database, std::uint64_t
   constexpr std::chrono::milliseconds kPiece{100};
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
-  while (is_asked_to_end == 0) {
+  while (!EndSignals::is_asked_to_end()) {
     if (const auto newest = database.wait_for_commit(after, kPiece)) return newest;
     const std::chrono::duration<double> waited = Clock::now() - start;
     if (timeout_seconds > 0 && waited.count() >= timeout_seconds) {
@@ -48,13 +47,11 @@ void execute(const std::string& command, std::uint64_t txn) {
   const int status = std::system(command.c_str());
   if (status < 0) throw Failure(ExitCode::refused, "cannot run a shell for " + command);
   // While it runs, interrupts are for the shell alone.
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) is_asked_to_end = 1;
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) EndSignals::ask_to_end();
 }
 
 ExitCode watch(const Arguments& arguments, Output& output) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    std::signal(signal, [](int) { is_asked_to_end = 1; });
-  }
+  const EndSignals signals;
   const quire::Database database = open_to_read(arguments.database);
   std::uint64_t seen = arguments.after ? *arguments.after : database.snapshot().txn();
   for (std::uint64_t number = 1;; ++number) {
