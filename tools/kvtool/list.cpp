@@ -6,6 +6,7 @@
 #include "database_arguments.h"
 #include "json.h"
 #include "key_range.h"
+#include "numbers.h"
 #include "text.h"
 
 namespace kvtool {
@@ -126,7 +127,7 @@ Run declare(CLI::App& command) {
   add_key_range(command, arguments->range);
   command.add_flag("--reverse", arguments->is_reverse, "Last key first");
   command.add_option("--limit", arguments->limit, "At most so many entries")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_below_zero())
       ->type_name("COUNT");
   command.add_flag("--keys", arguments->is_keys_only, "Keys without values");
   CLI::Option* format =

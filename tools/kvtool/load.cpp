@@ -6,6 +6,7 @@
 #include "input.h"
 #include "json.h"
 #include "load_format.h"
+#include "numbers.h"
 #include "progress.h"
 #include "text.h"
 
@@ -252,7 +253,7 @@ Run declare(CLI::App& command) {
       ->capture_default_str();
   command.add_flag("--hex", arguments->is_hex, "Keys and values of a tsv input are hexadecimal");
   command.add_option("--batch", arguments->batch_count, "Commit after every so many entries")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->type_name("COUNT");
   add_sync(command, arguments->database);
   add_page_size(command, arguments->database);

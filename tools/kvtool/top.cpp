@@ -10,6 +10,7 @@
 #include "database_arguments.h"
 #include "end_signals.h"
 #include "json.h"
+#include "numbers.h"
 #include "text.h"
 
 namespace kvtool {
@@ -169,7 +170,7 @@ Run declare(CLI::App& command) {
       ->capture_default_str();
   CLI::Option* count =
       command.add_option("--count", arguments->count, "End after so many; without it, with ^C")
-          ->check(CLI::PositiveNumber)
+          ->check(above_zero())
           ->type_name("COUNT");
   command.add_flag("--once", arguments->is_once, "The same as --count 1")->excludes(count);
   command.add_flag("--json", arguments->is_json, "One JSON object per line, sizes in bytes");

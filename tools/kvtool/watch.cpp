@@ -10,6 +10,7 @@
 #include "database_arguments.h"
 #include "end_signals.h"
 #include "json.h"
+#include "numbers.h"
 
 namespace kvtool {
 
@@ -75,12 +76,12 @@ Run declare(CLI::App& command) {
   command.add_option("--after", arguments->after, "Start after this commit, not after the newest")
       ->type_name("TXN");
   command.add_option("--count", arguments->count, "End after so many lines")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->type_name("N");
   command
       .add_option("--timeout", arguments->timeout_seconds,
                   "End with exit code 1 when no commit comes for so long")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->type_name("SECONDS");
   command.add_flag("--json", arguments->is_json, "One JSON object per line");
   return [arguments](Output& output) { return watch(*arguments, output); };
