@@ -22,6 +22,11 @@
 #include "txn/transaction.h"
 
 namespace quire::txn {
+namespace {
+
+constexpr std::uint32_t kOversizedCommitsFew = 2;  // no reason for a larger log
+
+}  // namespace
 
 void Transaction::commit(Durability durability) {
   require_usable();
@@ -49,8 +54,8 @@ void Transaction::commit(Durability durability) {
     if (fits_log()) {
       commit_by_record(durability);
     } else {
-      // One large load is no reason for a large log.
-      const bool outgrows_log = store_.control().oversized_commits.fetch_add(1) > 0;
+      const bool outgrows_log =
+          store_.control().oversized_commits.fetch_add(1) >= kOversizedCommitsFew;
       count_as_full();
       commit_by_checkpoint(store_, txn_, state_,
                            {.outgrows_log = outgrows_log, .packing = packing_});
