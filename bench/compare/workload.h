@@ -44,6 +44,7 @@ class Turn {
   // The same keys in the same order for every peer, others in each repetition.
   KeyList& keys(Choice choice);
   Random random() const noexcept { return Random(repetition_ + 100); }
+  bool is_first() const noexcept { return repetition_ == 0; }
   std::chrono::nanoseconds time() const noexcept { return time_; }
 
   void report(double value, Unit unit = Unit::nanoseconds, std::string metric = {}) {

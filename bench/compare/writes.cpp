@@ -24,9 +24,22 @@ void report_latencies(Turn& turn, std::vector<double>& nanoseconds) {
   turn.report(at(0.99), Unit::nanoseconds, "p99");
 }
 
+// Files, logs and caches grow with the first changes after a load, and stay.
+void warm_up(Turn& turn, Session& session) {
+  constexpr std::size_t kBatch = 1000;
+  constexpr int kTurns = 10;
+  Overwrites overwrites(turn, kBatch);
+  nanoseconds_each(kTurns * turn.time(), [&] {
+    session.put(overwrites.next());
+    return kBatch;
+  });
+  come_to_rest(turn.fixture().directory());
+}
+
 std::function<void(Turn&)> put(Durability durability, std::size_t batch) {
   return [=](Turn& turn) {
     Session& session = turn.session(durability);
+    if (turn.is_first()) warm_up(turn, session);
     Overwrites overwrites(turn, batch);
     // Looking at the clock costs nothing beside a flush, and too much beside a relaxed put.
     const std::size_t transactions = durability == Durability::full || batch > 1 ? 1 : 64;

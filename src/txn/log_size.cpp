@@ -58,7 +58,7 @@ std::uint64_t justified_bytes(Store& store, std::uint64_t waiting_pages) noexcep
   return std::max(data_bytes / 3, std::min(data_bytes, kLogBytesFew));
 }
 
-// Eightfold at a time, or at once to what is few where it fills fast; 0: it stays.
+// Eightfold at a time; 0: it stays.
 std::uint64_t larger_bytes(const Store& store, std::uint64_t size_bytes, std::uint64_t justified,
                            bool is_hasty) noexcept {
   is_hasty = is_hasty && size_bytes >= format::kLogBytesAtFirst;
@@ -66,12 +66,12 @@ std::uint64_t larger_bytes(const Store& store, std::uint64_t size_bytes, std::ui
   const std::uint64_t refused = store.control().log_bytes_refused.load(std::memory_order_relaxed);
   if (refused != 0) limit = std::min(limit, refused / 2);
   if (size_bytes * kLogGrowthMin > limit) return 0;
-  return std::min(limit, std::max(size_bytes * kLogGrowthMax, is_hasty ? kLogBytesFew : 0));
+  return std::min(limit, size_bytes * kLogGrowthMax);
 }
 
-// The size for a log of which little is used, when it was full before or will be within seconds;
-// 0: it stays. To grow it takes a checkpoint under the writer lock: the fewer pages that has to
-// write, the better.
+// The size for a log of which little is used; 0: it stays. To grow it takes a checkpoint under the
+// writer lock: the fewer pages that has to write, the better. One that will be full within seconds
+// grows by a little, since a new log is written with zeros; much needs that it was full before.
 std::uint64_t better_bytes(Store& store, const LogUse& use) noexcept {
   const std::uint64_t few = std::min(kUsedBytesMin, use.size_bytes / 2);
   if (use.used_bytes < std::max(few, use.size_bytes / kUsedFraction)) return 0;
@@ -79,7 +79,9 @@ std::uint64_t better_bytes(Store& store, const LogUse& use) noexcept {
   const double share = static_cast<double>(use.used_bytes) / static_cast<double>(use.size_bytes);
   const bool is_hasty =
       static_cast<double>(nanos_passed(store)) < static_cast<double>(kHastyNanos) * share;
-  if (!is_hasty && control.log_bytes_in_checkpoint.load(std::memory_order_relaxed) == 0) return 0;
+  if (control.log_bytes_in_checkpoint.load(std::memory_order_relaxed) == 0) {
+    return is_hasty ? larger_bytes(store, use.size_bytes, 0, true) : 0;
+  }
   const std::uint64_t known = control.log_bytes_justified.load(std::memory_order_relaxed);
   return larger_bytes(store, use.size_bytes, known != 0 ? known : justified_bytes(store, 0),
                       is_hasty);
