@@ -17,14 +17,16 @@
  * pointer for a result that may not be null, is QUIRE_MISUSE. No C++ exception leaves a function.
  *
  * Lifetimes. A handle is valid until the function that ends it. Tables, multimaps and savepoints
- * belong to their snapshot or transaction and end with it. Keys and values that are handed out
- * point into the file: valid as long as the snapshot; in a transaction until the next change of the
- * table. Transactions and snapshots may outlive quire_close; the file is closed when the last of
- * them has ended.
+ * belong to their snapshot or transaction and end with it. Value writers and readers have an end of
+ * their own; once their snapshot or transaction has ended, every other call with them is
+ * QUIRE_MISUSE. Keys and values that are handed out point into the file: valid as long as the
+ * snapshot; in a transaction until the next change of the table. Transactions and snapshots may
+ * outlive quire_close; the file is closed when the last of them has ended.
  *
  * Threads. A database: any, at once. A snapshot and its tables: any, at once. A transaction and
  * what belongs to it: the thread that began it; elsewhere every call is QUIRE_MISUSE, and changes
- * nothing. A cursor: one at a time.
+ * nothing. A cursor, a value reader: one at a time. A thread must not be cancelled (pthread_cancel)
+ * inside a call: that ends the process. pthread_setcancelstate keeps it off meanwhile.
  */
 #pragma once
 
@@ -46,6 +48,8 @@ typedef struct quire_savepoint quire_savepoint;
 typedef struct quire_table quire_table;
 typedef struct quire_multimap quire_multimap;
 typedef struct quire_cursor quire_cursor;
+typedef struct quire_value_writer quire_value_writer;
+typedef struct quire_value_reader quire_value_reader;
 
 /* Any bytes. `data` may be null when `size` is 0; those that are handed out never are. */
 typedef struct quire_bytes {
@@ -252,6 +256,52 @@ QUIRE_API int quire_take(quire_table* table, quire_bytes key, quire_bytes* value
 QUIRE_API int quire_compare_and_swap(quire_table* table, quire_bytes key,
                                      const quire_bytes* expected, const quire_bytes* desired);
 QUIRE_API int quire_add(quire_table* table, quire_bytes key, int64_t delta, int64_t* sum);
+
+/* Large values (quire/value.h).
+ *
+ * quire_reserve: room in the file for a value of `size` bytes, for the caller to fill; nothing is
+ * copied. All zeros at first, and what is not filled stays so. The next call on the transaction or
+ * what belongs to it, its commit too, takes the value as it is then; from then on the room must not
+ * be written to. */
+QUIRE_API int quire_reserve(quire_table* table, quire_bytes key, uint64_t size, void** room);
+
+/* A value of `size` bytes that comes in pieces, larger than memory if need be. Several may be on
+ * their way in a transaction, and anything else be done meanwhile. The entry is there once
+ * quire_value_writer_finish has returned QUIRE_OK; until then, and where that never happens, the
+ * key has what it had. QUIRE_MISUSE: more bytes than are missing (none of them is written), a
+ * finish while some are missing (they can still be written), and both once it is finished, was
+ * given up by the rollback of a savepoint, or its transaction has ended.
+ * quire_value_writer_close ends the handle, finished or not, on any thread; null is nothing to
+ * close. */
+QUIRE_API int quire_value_writer_begin(quire_table* table, quire_bytes key, uint64_t size,
+                                       quire_value_writer** writer);
+QUIRE_API int quire_value_writer_write(quire_value_writer* writer, quire_bytes bytes);
+QUIRE_API int quire_value_writer_finish(quire_value_writer* writer);
+QUIRE_API void quire_value_writer_close(quire_value_writer* writer);
+
+/* A value in pieces of up to `size_max` bytes (0: 1 MiB), QUIRE_NOT_FOUND behind its end, by a
+ * process that stays small: what was read is taken out of its memory again. In a transaction
+ * QUIRE_MISUSE once the table has changed. With `verify`, QUIRE_CORRUPT for the last piece condemns
+ * them all. quire_value_reader_begin: two descents, or QUIRE_NOT_FOUND; stores the value's size
+ * (`size` may be null). Closed as a writer. */
+QUIRE_API int quire_value_reader_begin(const quire_table* table, quire_bytes key, uint64_t* size,
+                                       quire_value_reader** reader);
+QUIRE_API int quire_value_reader_next(quire_value_reader* reader, size_t size_max,
+                                      quire_bytes* piece);
+QUIRE_API void quire_value_reader_close(quire_value_reader* reader);
+
+/* Where in the file bytes stand that a table of the snapshot has given, or a part of them: for
+ * sendfile, splice or copy_file_range, which are to be given the offset. The descriptor can only
+ * read, and is the database's. QUIRE_MISUSE: they are not in the file. Otherwise as
+ * quire::Snapshot::locate. */
+typedef struct quire_location {
+  uint64_t offset;
+  uint64_t size;
+  int descriptor;
+  uint8_t zero[12]; /* for what later versions will say */
+} quire_location;
+QUIRE_API int quire_locate(const quire_snapshot* snapshot, quire_bytes bytes,
+                           quire_location* location);
 
 /* A multimap: each key has any number of different values, sorted (quire/multimap.h). One that does
  * not exist reads as empty, and the first insertion creates it. QUIRE_MISUSE for a table that is

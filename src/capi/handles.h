@@ -16,8 +16,10 @@
 
 struct quire_table {
   std::variant<quire::TableView, quire::Table> table;
-  std::string taken = {};  // by quire_take
+  std::string taken = {};                                             // by quire_take
+  std::shared_ptr<const bool> life = std::make_shared<const bool>();  // see quire::capi::Owner
 
+  bool is_of_transaction() const { return std::holds_alternative<quire::Table>(table); }
   const quire::TableView& view() const {
     const auto* changing = std::get_if<quire::Table>(&table);
     return changing != nullptr ? *changing : std::get<quire::TableView>(table);
@@ -106,13 +108,42 @@ inline bool is_anothers(const quire_txn& txn) noexcept {
   return txn.thread != std::this_thread::get_id();
 }
 
+[[noreturn]] inline void refuse_thread() {
+  throw Error(Errc::misuse, "a transaction stays on the thread that began it");
+}
+
 // The transaction, which must be one of this thread.
 inline quire_txn& own(quire_txn* txn) {
   require(txn);
-  if (is_anothers(*txn)) {
-    throw Error(Errc::misuse, "a transaction stays on the thread that began it");
-  }
+  if (is_anothers(*txn)) refuse_thread();
   return *txn;
+}
+
+// Of a handle with an end of its own, made from a table: whether that table, and so its snapshot or
+// transaction, is still there. Knows nothing of them that could be gone.
+class Owner {
+ public:
+  explicit Owner(const quire_table& table) : life_(table.life) {
+    if (table.is_of_transaction()) thread_ = std::this_thread::get_id();
+  }
+
+  void require_there() const {
+    if (thread_ && *thread_ != std::this_thread::get_id()) refuse_thread();
+    if (life_.expired()) {
+      throw Error(Errc::misuse, "used after its snapshot or transaction has ended");
+    }
+  }
+
+ private:
+  std::weak_ptr<const bool> life_;
+  std::optional<std::thread::id> thread_;
+};
+
+// The table, which must be one that can change.
+inline Table& changing(quire_table* table) {
+  require(table);
+  if (!table->is_of_transaction()) throw Error(Errc::read_only, "the table is that of a snapshot");
+  return std::get<Table>(table->table);
 }
 
 inline Bytes bytes(const quire_bytes& given) {

@@ -6,19 +6,6 @@
 
 using namespace quire::capi;
 
-namespace {
-
-quire::Table& changing(quire_table* table) {
-  require(table);
-  auto* found = std::get_if<quire::Table>(&table->table);
-  if (found == nullptr) {
-    throw quire::Error(quire::Errc::read_only, "the table is that of a snapshot");
-  }
-  return *found;
-}
-
-}  // namespace
-
 int quire_snapshot_table(quire_snapshot* snapshot, quire_bytes name, quire_table** table) {
   return guarded([&]() -> int {
     require(snapshot, table);

@@ -165,8 +165,8 @@ ValueLocation Snapshot::locate(Bytes bytes) const {
     const auto* first = reinterpret_cast<const std::byte*>(bytes.data());
     const std::byte* base = data.read_base();
     const std::uint64_t file_bytes = std::min(data.size_bytes(), data.reserved_bytes());
-    if (std::less<>{}(first, base) ||
-        !std::less_equal<>{}(first + bytes.size(), base + file_bytes)) {
+    if (std::less<>{}(first, base) || std::less<>{}(base + file_bytes, first) ||
+        bytes.size() > static_cast<std::uint64_t>(base + file_bytes - first)) {
       throw Error(Errc::misuse, file.name() +
                                     ": these bytes are not in the file; locate what a "
                                     "table of this snapshot gives");

@@ -296,6 +296,7 @@ int main(void) {
   failed += run("SharesMemoryWithAChild", shares_memory_with_a_child);
   failed += run_changes_tests();
   failed += run_multimap_tests();
+  failed += run_value_tests();
   const char* const names[] = {"db", "db.lock", "copy", "copy.lock"};
   for (size_t i = 0; i < 4; ++i) {
     char name[96];

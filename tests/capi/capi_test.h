@@ -27,3 +27,4 @@ int run(const char* name, void (*test)(void));
 /* Those of a file; how many have failed. */
 int run_changes_tests(void);
 int run_multimap_tests(void);
+int run_value_tests(void);

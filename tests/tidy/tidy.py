@@ -47,6 +47,7 @@ WRAPPED_INCLUDES = [
 CODE_FOLDERS = ['src', 'include', 'tools', 'tests', 'bench']
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 TEST = re.compile(r'^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)', re.M)
+C_TEST = re.compile(r'\brun\("(\w+)", ')
 PROMISED_TEST = re.compile(r'`([A-Z]\w+\.[A-Z]\w+)`')
 LEFTOVER = re.compile(r'\b(T[O]DO|FI[X]ME|X[X]X|HA[C]K)\b')
 
@@ -75,7 +76,7 @@ def tree_files(root):
     for folder in CODE_FOLDERS:
         paths += [path for path in (root / folder).rglob('*')
                   if path.is_file() and 'corpus' not in path.parts]  # fuzzers' inputs: any bytes
-    is_text = {'.h', '.cpp', '.py', '.md', '.build', '.txt', '.sh', '.pml', ''}
+    is_text = {'.h', '.c', '.cpp', '.py', '.md', '.build', '.txt', '.sh', '.pml', ''}
     return [File(root, path) for path in sorted(paths) if path.suffix in is_text]
 
 
@@ -214,6 +215,8 @@ def promised_tests(files):
     """Every test that the README names as the holder of a promise exists."""
     tests = {f'{suite}.{name}' for file in files if file.path.startswith('tests/')
              for suite, name in TEST.findall(file.text)}
+    tests |= {f'Capi.{name}' for file in files if file.path.startswith('tests/capi/')
+              for name in C_TEST.findall(file.text)}
     for file in files:
         if file.path != 'README.md':
             continue
