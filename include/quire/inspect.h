@@ -143,12 +143,12 @@ struct CompactReport {
 };
 
 // One step of making the file smaller while others read and write: waits for the running
-// transaction, moves up to about `step_bytes` from its end to free pages before, and commits that
-// as a checkpoint; to be called until it is done. Writers wait for one step, readers for nothing.
-// The file is cut when the last process closes it; until then its end is free to be used again.
-// What snapshots keep is moved around, not moved: what it occupies becomes free when they end.
-// Cost: reads the trees' branches, and the leaves of tables with large values. Throws as
-// Transaction::commit and Database::checkpoint.
+// transaction, moves up to about `step_bytes`, but 64 pages at least, from its end to free pages
+// before, and commits that as a checkpoint; to be called until it is done. Writers wait for one
+// step, readers for nothing. The file is cut when the last process closes it; until then its end is
+// free to be used again. What snapshots keep is moved around, not moved: what it occupies becomes
+// free when they end. Cost: reads the trees' branches, and the leaves of tables with large values.
+// Throws as Transaction::commit and Database::checkpoint.
 QUIRE_API CompactReport compact(Database& database, std::uint64_t step_bytes = 16 << 20);
 
 struct SalvageReport {

@@ -1,7 +1,5 @@
 #include <quire/inspect.h>
 
-#include <algorithm>
-
 #include "db/handles.h"
 #include "txn/compacting.h"
 
@@ -15,8 +13,7 @@ CompactReport compact(Database& database, std::uint64_t step_bytes) {
   }
   return detail::readable(&store, [&] {
     const std::uint64_t page_bytes = store.facts().page_bytes;
-    const txn::CompactStep step =
-        txn::compact_step(store, std::max<std::uint64_t>(step_bytes / page_bytes, 1));
+    const txn::CompactStep step = txn::compact_step(store, step_bytes / page_bytes);
     return CompactReport{.is_done = !step.has_moved,
                          .used_bytes = step.end_pages * page_bytes,
                          .wanted_bytes = step.wanted_pages * page_bytes};

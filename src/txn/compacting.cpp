@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t kWasteFraction = 8;   // of the pages in use: with less, nothing moves
 constexpr std::uint64_t kWastePagesMin = 32;  // nor with less than this
 constexpr std::uint64_t kRoomFraction = 32;   // of the pages in use: for copies of branches
+constexpr std::uint64_t kStepPagesMin = 64;   // a word of the bitmap: what a census goes by
 
 }  // namespace
 
@@ -69,7 +70,7 @@ CompactStep compact_step(Store& store, std::uint64_t pages_max) {
   if (store.visible() > store.checkpointed()) checkpoint(store);
   release_what_is_free(store);
   WriterHold writer(store);
-  const Census census = take_census(store, pages_max);
+  const Census census = take_census(store, std::max(pages_max, kStepPagesMin));
   const shared::Run log = shared::unpack_run(store.control().log_run.load());
   CompactStep step{.end_pages = census.end, .wanted_pages = census.used_pages + log.page_count};
   const auto limit = limit_of_move(census, step.wanted_pages);

@@ -26,7 +26,8 @@ std::optional<PageId> limit_of_move(const Census& census, std::uint64_t wanted_p
 // Makes what nobody reads any more free to be used again.
 void release_what_is_free(Store& store);
 
-// One step: waits for the writer lock, moves about `pages_max` pages down, and commits that.
+// One step: waits for the writer lock, moves about `pages_max` pages down (64 at least),
+// and commits that.
 struct CompactStep {
   bool has_moved = false;
   std::uint64_t end_pages = 0;     // before: where the last page in use ends

@@ -59,6 +59,18 @@ TEST_F(Compacting, InSmallStepsMovesTheEndDown) {
   expect_sound(db);
 }
 
+// The smallest steps were done at once, and so were those of 1 MiB among pages of 64 KiB.
+TEST_F(Compacting, InTheSmallestStepsIsNotDoneEarlier) {
+  Database db{file_};
+  fill_and_thin(db);
+  const CompactReport first = compact(db, 1);
+  EXPECT_FALSE(first.is_done);
+  const CompactReport last = compact_all(db, 1);
+  EXPECT_LT(last.used_bytes, first.used_bytes / 2);
+  EXPECT_TRUE(compact(db, kMiB).is_done);
+  expect_sound(db);
+}
+
 TEST_F(Compacting, IsForTheLastCloseToCut) {
   std::uint64_t open_bytes = 0;
   {
