@@ -12,7 +12,7 @@
  *   quire_close(db);
  *
  * Results. Every function that can fail returns a code: QUIRE_OK, one that is an ordinary answer
- * (QUIRE_NOT_FOUND, QUIRE_EXISTS, QUIRE_DIFFERENT), or an error, whose text quire_message() gives.
+ * (QUIRE_NOT_FOUND and what follows it), or an error, whose text quire_message() gives.
  * Results are stored only with QUIRE_OK, where nothing else is said. A null handle, and a null
  * pointer for a result that may not be null, is QUIRE_MISUSE. No C++ exception leaves a function.
  *
@@ -88,7 +88,8 @@ enum {
   /* Ordinary answers: no text. */
   QUIRE_NOT_FOUND = 100, /* the key is absent; a cursor has passed the end; a time is over */
   QUIRE_EXISTS = 101,    /* an insertion: the key, or pair, is there, nothing has changed */
-  QUIRE_DIFFERENT = 102  /* quire_compare_and_swap: the value is another, nothing has changed */
+  QUIRE_DIFFERENT = 102, /* quire_compare_and_swap: the value is another, nothing has changed */
+  QUIRE_STOPPED = 103    /* a progress function has ended the call */
 };
 
 /* Text of the last error on this thread, "" before the first; valid until its next one. At most
@@ -170,6 +171,62 @@ QUIRE_API uint64_t quire_snapshot_txn(const quire_snapshot* snapshot);
 
 /* Writes every table of the snapshot into a new, packed file. */
 QUIRE_API int quire_copy(const quire_snapshot* snapshot, const char* path);
+
+/* How backups are made (quire/backup.h); all zero is allowed. `progress`, where it is not null, is
+ * called now and then with `context`; what it returns other than 0 ends the call: QUIRE_STOPPED. */
+typedef struct quire_backup_options {
+  int (*progress)(void* context, uint64_t done_bytes, uint64_t total_bytes);
+  void* context;
+  uint8_t allow_any_filesystem;
+  uint8_t zero[47]; /* must be 0 */
+} quire_backup_options;
+
+typedef struct quire_backup_report {
+  uint64_t txn; /* the commit that the file holds: what the next increment begins from */
+  uint64_t page_count;
+  uint64_t written_bytes;
+  uint64_t zero[5]; /* for what later versions will say */
+} quire_backup_report;
+
+/* Writes the snapshot page by page, so that increments can be applied to it: to a path that does
+ * not exist, or to a descriptor from its beginning to its end without seeking. `options` and
+ * `report` may be null. After anything but QUIRE_OK nothing is at the path; what a descriptor got
+ * is of no use then. */
+QUIRE_API int quire_backup(const quire_snapshot* snapshot, const char* path,
+                           const quire_backup_options* options, quire_backup_report* report);
+QUIRE_API int quire_backup_descriptor(const quire_snapshot* snapshot, int descriptor,
+                                      const quire_backup_options* options,
+                                      quire_backup_report* report);
+
+/* The same of what the snapshot has and commit `txn` had not. QUIRE_MISUSE: that is yet to come. */
+QUIRE_API int quire_backup_since(const quire_snapshot* snapshot, uint64_t txn, const char* path,
+                                 const quire_backup_options* options, quire_backup_report* report);
+QUIRE_API int quire_backup_since_descriptor(const quire_snapshot* snapshot, uint64_t txn,
+                                            int descriptor, const quire_backup_options* options,
+                                            quire_backup_report* report);
+
+/* Makes a backup, which nobody has open or has written to, what a backup of the increment's
+ * snapshot would be. QUIRE_MISUSE: the increment is not for it as it is; QUIRE_BUSY: somebody has
+ * it open; QUIRE_CORRUPT: the increment is damaged or cut short. After anything but QUIRE_OK the
+ * file is as before. */
+QUIRE_API int quire_apply_increment(const char* database, const char* increment,
+                                    const quire_backup_options* options,
+                                    quire_backup_report* report);
+QUIRE_API int quire_apply_increment_descriptor(const char* database, int descriptor,
+                                               const quire_backup_options* options,
+                                               quire_backup_report* report);
+
+typedef struct quire_compact_report {
+  uint64_t used_bytes;   /* up to the last page in use when the step began */
+  uint64_t wanted_bytes; /* where the file could end about */
+  uint64_t zero[6];      /* for what later versions will say */
+} quire_compact_report;
+
+/* One step of making the file smaller while others use it, as quire::compact: moves up to about
+ * `step_bytes` (0: 16 MiB) from its end and commits that. QUIRE_NOT_FOUND: nothing is left to be
+ * moved, or nothing can be. `report` may be null, and is stored then, too. The file is cut when the
+ * last process closes it. */
+QUIRE_API int quire_compact(quire_db* db, uint64_t step_bytes, quire_compact_report* report);
 
 /* The write transaction. quire_begin waits for the running one, with a timeout for so long (0: not
  * at all), then QUIRE_BUSY. */

@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <iterator>
 #include <new>
 #include <system_error>
 
@@ -34,13 +32,9 @@ int keep(int code, const char* text) noexcept {
 Options options_from(const quire_options* given) {
   Options options;
   if (given == nullptr) return options;
-  const bool is_known = given->verify <= QUIRE_VERIFY_ALWAYS &&
-                        std::all_of(std::begin(given->zero), std::end(given->zero),
-                                    [](std::uint8_t byte) { return byte == 0; });
-  if (!is_known) {
-    throw Error(Errc::misuse,
-                "quire_options: a field has a value that this version does not know; "
-                "set all that is not used to 0");
+  require_zeros(given->zero, "quire_options");
+  if (given->verify > QUIRE_VERIFY_ALWAYS) {
+    throw Error(Errc::misuse, "quire_options: verify is none of QUIRE_VERIFY_...");
   }
   options.create_if_missing = given->must_exist == 0;
   options.read_only = given->read_only != 0;

@@ -4,6 +4,10 @@
 #include <quire/c.h>
 #include <quire/quire.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -159,6 +163,17 @@ inline std::optional<Bytes> bytes(const quire_bytes* given) {
 
 inline quire_bytes handed_out(Bytes bytes) noexcept {
   return {bytes.data() != nullptr ? bytes.data() : "", bytes.size()};
+}
+
+// Of a struct that the caller fills: what is left for later versions.
+template <std::size_t kCount>
+void require_zeros(const std::uint8_t (&zeros)[kCount], const char* name) {
+  if (std::any_of(std::begin(zeros), std::end(zeros),
+                  [](std::uint8_t byte) { return byte != 0; })) {
+    throw Error(Errc::misuse, std::string(name) +
+                                  ": a field has a value that this version does not know; "
+                                  "set all that is not used to 0");
+  }
 }
 
 inline void store(std::uint64_t* result, std::uint64_t number) noexcept {

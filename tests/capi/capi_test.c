@@ -3,6 +3,7 @@
 
 #include <quire/c.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,22 @@ static char path[64];
 
 int is_text(quire_bytes bytes, const char* text) {
   return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
+}
+
+const char* path_of(const char* name) {
+  static char paths[16][320];
+  static size_t next;
+  char* const to = paths[next++ % 16];
+  snprintf(to, sizeof paths[0], "%s/%s", directory, name);
+  return to;
+}
+
+static void remove_directory(void) {
+  DIR* const all = opendir(directory);
+  const struct dirent* entry = NULL;
+  while (all != NULL && (entry = readdir(all)) != NULL) unlink(path_of(entry->d_name));
+  if (all != NULL) closedir(all);
+  rmdir(directory);
 }
 
 quire_db* open_memory(void) {
@@ -297,13 +314,8 @@ int main(void) {
   failed += run_changes_tests();
   failed += run_multimap_tests();
   failed += run_value_tests();
-  const char* const names[] = {"db", "db.lock", "copy", "copy.lock"};
-  for (size_t i = 0; i < 4; ++i) {
-    char name[96];
-    snprintf(name, sizeof name, "%s/%s", directory, names[i]);
-    unlink(name);
-  }
-  rmdir(directory);
+  failed += run_backup_tests();
+  remove_directory();
   printf("%d passed, %d failed\n", test_count - failed, failed);
   return failed != 0;
 }

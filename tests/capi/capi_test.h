@@ -17,6 +17,9 @@ extern int failures;
 
 int is_text(quire_bytes bytes, const char* text);
 
+/* The path of that name in the tests' directory; valid until the 16th call from now. */
+const char* path_of(const char* name);
+
 /* A database in memory, and its end: it must be sound. */
 quire_db* open_memory(void);
 void close_sound(quire_db* db);
@@ -28,3 +31,4 @@ int run(const char* name, void (*test)(void));
 int run_changes_tests(void);
 int run_multimap_tests(void);
 int run_value_tests(void);
+int run_backup_tests(void);
