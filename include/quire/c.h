@@ -280,6 +280,17 @@ QUIRE_API int quire_count(const quire_table* table, uint64_t* count);
 QUIRE_API int quire_estimate(const quire_table* table, const quire_bytes* first,
                              const quire_bytes* limit, uint64_t* count);
 
+/* About the entry with `index` others before it, counted as quire_estimate does; exact where the
+ * table is one page. `key` and `value` may be null. QUIRE_NOT_FOUND: there are not so many. */
+QUIRE_API int quire_nth(const quire_table* table, uint64_t index, quire_bytes* key,
+                        quire_bytes* value);
+
+/* Up to `count` entries spread evenly, in order and each at most once, all where there are no more:
+ * for cutting work into parts. Stored from the beginning of `keys` and `values`, of which either
+ * may be null; `found` is how many. A descent for each. */
+QUIRE_API int quire_sample(const quire_table* table, size_t count, quire_bytes* keys,
+                           quire_bytes* values, size_t* found);
+
 /* Changes: of tables of a transaction; others are QUIRE_READ_ONLY. After QUIRE_NO_SPACE, QUIRE_IO,
  * QUIRE_CORRUPT, QUIRE_NO_MEMORY and QUIRE_UNEXPECTED the transaction can only be rolled back;
  * after QUIRE_NO_SPACE also to a savepoint. Of many puts in a row the later ones wait in memory:
@@ -392,6 +403,10 @@ QUIRE_API int quire_multimap_erase_prefix(quire_multimap* multimap, quire_bytes 
                                           uint64_t* erased);
 QUIRE_API int quire_multimap_estimate(const quire_multimap* multimap, const quire_bytes* first,
                                       const quire_bytes* limit, uint64_t* key_count);
+
+/* Up to `count` keys, whatever values they have, as quire_sample. */
+QUIRE_API int quire_multimap_sample(const quire_multimap* multimap, size_t count, quire_bytes* keys,
+                                    size_t* found);
 
 /* A cursor over the keys with first <= key < limit; null: no bound. Or over those that begin with
  * `prefix`. It ends with quire_cursor_close, which must come before its snapshot or transaction

@@ -121,3 +121,16 @@ int quire_multimap_estimate(const quire_multimap* multimap, const quire_bytes* f
     return QUIRE_OK;
   });
 }
+
+int quire_multimap_sample(const quire_multimap* multimap, size_t count, quire_bytes* keys,
+                          size_t* found) {
+  return guarded([&]() -> int {
+    require(multimap, found);
+    const std::vector<quire::KeyCursor> sampled = multimap->view().sample(count);
+    for (std::size_t i = 0; keys != nullptr && i < sampled.size(); ++i) {
+      keys[i] = handed_out(sampled[i].key());
+    }
+    *found = sampled.size();
+    return QUIRE_OK;
+  });
+}

@@ -118,6 +118,32 @@ int quire_estimate(const quire_table* table, const quire_bytes* first, const qui
   });
 }
 
+int quire_nth(const quire_table* table, uint64_t index, quire_bytes* key, quire_bytes* value) {
+  return guarded([&]() -> int {
+    require(table);
+    const quire::Cursor found = table->view().nth(index);
+    if (found.at_end()) return QUIRE_NOT_FOUND;
+    const quire::Bytes its_key = found.key();
+    if (value != nullptr) *value = handed_out(found.value());
+    if (key != nullptr) *key = handed_out(its_key);
+    return QUIRE_OK;
+  });
+}
+
+int quire_sample(const quire_table* table, size_t count, quire_bytes* keys, quire_bytes* values,
+                 size_t* found) {
+  return guarded([&]() -> int {
+    require(table, found);
+    const std::vector<quire::Cursor> sampled = table->view().sample(count);
+    for (std::size_t i = 0; i < sampled.size(); ++i) {
+      if (keys != nullptr) keys[i] = handed_out(sampled[i].key());
+      if (values != nullptr) values[i] = handed_out(sampled[i].value());
+    }
+    *found = sampled.size();
+    return QUIRE_OK;
+  });
+}
+
 int quire_erase_range(quire_table* table, const quire_bytes* first, const quire_bytes* limit,
                       uint64_t* erased) {
   return guarded([&]() -> int {

@@ -315,6 +315,7 @@ int main(void) {
   failed += run_multimap_tests();
   failed += run_value_tests();
   failed += run_backup_tests();
+  failed += run_sample_tests();
   remove_directory();
   printf("%d passed, %d failed\n", test_count - failed, failed);
   return failed != 0;

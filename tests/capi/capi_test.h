@@ -32,3 +32,4 @@ int run_changes_tests(void);
 int run_multimap_tests(void);
 int run_value_tests(void);
 int run_backup_tests(void);
+int run_sample_tests(void);
