@@ -22,6 +22,7 @@
 #include "support/child.h"
 #include "support/database_test.h"
 #include "support/ledger.h"
+#include "support/log_size.h"
 #include "support/mounts.h"
 
 namespace quire::test {
@@ -108,6 +109,7 @@ TEST_F(Containers, DieAndComeBackUnderTheSameNumber) {
 TEST_F(Containers, GiveTheSlotsOfADeadReaderBack) {
   with_containers([&] {
     Database db{file_, {.durability = Durability::relaxed}};
+    keep_log_size(db);
     const auto overwrite = [&](std::uint64_t seed) {
       db.write([&](Transaction& tx) {
         for (std::uint64_t i = 0; i < 200; ++i) {
