@@ -7,9 +7,17 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string_view>
+#include <vector>
 
+#include "btree/erase_range.h"
+#include "db/handles.h"
+#include "format/space_map.h"
 #include "storage/system.h"
 #include "support/database_test.h"
+#include "txn/catalogue.h"
+#include "txn/repair.h"
+#include "txn/space.h"
 
 namespace quire::test {
 namespace {
@@ -26,6 +34,9 @@ int allocate(int descriptor, int mode, off_t offset, off_t bytes) {
 // A table "t" of about 3000 pages, beside a ring of 2048 places.
 class ErasingOnAFullDisk : public DatabaseTest {
  protected:
+  explicit ErasingOnAFullDisk(ScratchDirectory::Place place = ScratchDirectory::Place::fast)
+      : DatabaseTest(place) {}
+
   static constexpr std::uint64_t kCount = 40'000;
   static constexpr std::size_t kValueBytes = 290;
 
@@ -129,6 +140,66 @@ TEST_F(ErasingOnAFullDisk, GoesOnInParts) {
       tx.table("again").put(big_endian(i), pattern(kValueBytes, i));
     }
   });
+  expect_sound(*db_);
+}
+
+// The checkpoint that makes places for frees takes pages for the space map of a file that has
+// grown. It used to come when the pages that the erasure needs had been counted already.
+class ErasingWithTheLastPages : public ErasingOnAFullDisk {
+ protected:
+  ErasingWithTheLastPages() : ErasingOnAFullDisk(ScratchDirectory::Place::disk) {}
+
+  // So long that its maps are too short.
+  void outgrow_maps() {
+    disk_is_full = false;
+    const txn::WriterHold hold(store());
+    ASSERT_TRUE(txn::grow_file(store(), format::map_page_bits(db_->page_size_bytes())));
+    disk_is_full = true;
+  }
+
+  // Leaves so many of the pages that are free.
+  std::vector<PageRun> take_all_but(std::uint64_t page_count) {
+    std::vector<PageRun> taken;
+    pages::Allocator& allocator = store().allocator();
+    for (std::uint32_t step = 1u << 16; step > 0;) {
+      const bool is_too_much = allocator.available_pages() < page_count + step;
+      const auto run = is_too_much ? std::nullopt : allocator.take_run(step, [](PageRun) {});
+      if (run) {
+        taken.push_back({*run, step});
+      } else {
+        step /= 2;
+      }
+    }
+    return taken;
+  }
+
+  std::uint32_t needed_pages(std::string_view table) {
+    const txn::State state = store().visible_state();
+    const pages::PageView view = store().view(state.page_count);
+    return btree::pages_needed_for_range(
+        txn::find_table(view, state.catalogue, table).value().tree);
+  }
+
+  txn::Store& store() { return detail::Access::store(*db_); }
+};
+
+TEST_F(ErasingWithTheLastPages, CountsThemWhenACheckpointHasTakenSome) {
+  outgrow_maps();
+  db_->put("newer", "than the checkpoint");
+  const TxnId checkpointed = store().checkpointed();
+  {
+    Transaction tx = db_->begin();
+    const std::uint32_t needed = needed_pages("t");
+    const auto taken = take_all_but(needed);
+    EXPECT_EQ(store().allocator().available_pages(), needed);
+    EXPECT_EQ(errc_of([&] { tx.table("t").erase(big_endian(50), big_endian(kCount - 50)); }),
+              Errc::no_space);
+    EXPECT_GT(store().checkpointed(), checkpointed);
+    EXPECT_LT(store().allocator().available_pages(), needed);
+    for (const PageRun run : taken) store().allocator().give_back(run);
+  }
+  const Snapshot now = db_->snapshot();
+  expect_all(now.table("t"));
   expect_sound(*db_);
 }
 
