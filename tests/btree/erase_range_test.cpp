@@ -171,6 +171,23 @@ TEST_P(Estimates, AreNearTheTruth) {
   }
 }
 
+// 2^64 - 1 is 2^64 as a double, which no count can be.
+TEST_P(Estimates, AreNoMoreThanTheTreeCountsHoweverManyThatAre) {
+  TreeStore store{GetParam(), (64u << 20) / GetParam()};
+  TreeRoot tree;
+  for (std::uint64_t i = 0; i < 60'000; ++i) store.put(tree, numbered(i), "value");
+  ASSERT_GT(tree.leaf_pages, 2u);
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  for (const std::uint64_t count : {kMost, kMost - 1, kMost / 2 + 1}) {
+    tree.entry_count = count;  // damaged
+    EXPECT_EQ(estimate(store.view(), tree, "", std::nullopt), count);
+    for (std::uint64_t first = 0; first < 60'000; first += 1999) {
+      EXPECT_LE(estimate(store.view(), tree, numbered(first), std::nullopt), count);
+      EXPECT_LE(estimate(store.view(), tree, "", numbered(first)), count);
+    }
+  }
+}
+
 TEST_P(Estimates, OfTwoLeavesAreExact) {
   TreeStore store{GetParam(), (8u << 20) / GetParam()};
   TreeRoot tree;

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -13,6 +15,7 @@
 #include "btree/tree.h"
 #include "db/handles.h"
 #include "format/meta.h"
+#include "format/page.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -228,17 +231,40 @@ class MiscountedPairs : public MultimapRanges {
     }
   }
 
-  void set_pair_count(Database& db, std::uint64_t count) {
-    skip_final_check();
+  // Where the catalogue of the newest commit has the count, in the file.
+  static std::ptrdiff_t offset_of_count(Database& db) {
     txn::Store& store = detail::Access::store(db);
     const pages::PageView view = store.view(store.allocator().file_pages());
-    const auto record = btree::get(view, store.visible_state().catalogue, "map");
-    ASSERT_TRUE(record.has_value());
-    const auto offset = reinterpret_cast<const std::byte*>(record->data()) - view.base +
-                        static_cast<std::ptrdiff_t>(offsetof(format::TableRecord, pair_count));
+    const auto record = btree::get(view, store.visible_state().catalogue, "map").value();
+    return reinterpret_cast<const std::byte*>(record.data()) - view.base +
+           static_cast<std::ptrdiff_t>(offsetof(format::TableRecord, pair_count));
+  }
+
+  void set_pair_count(Database& db, std::uint64_t count) {
+    skip_final_check();
     std::fstream file{file_, std::ios::in | std::ios::out | std::ios::binary};
-    file.seekp(offset);
+    file.seekp(offset_of_count(db));
     file.write(reinterpret_cast<const char*>(&count), sizeof count);
+  }
+
+  // Of a closed file, with a new checksum of the page, as a hostile program does it.
+  void forge_pair_count(std::uint64_t count) {
+    skip_final_check();
+    std::ptrdiff_t offset = 0;
+    std::uint64_t seed = 0;
+    {
+      Database db{file_};
+      offset = offset_of_count(db);
+      seed = detail::Access::store(db).facts().checksum_seed;
+    }
+    constexpr std::uint32_t kPageBytes = 4096;
+    std::string file = read_file(file_);
+    char* page = file.data() + offset / kPageBytes * kPageBytes;
+    std::memcpy(file.data() + offset, &count, sizeof count);
+    const std::uint64_t checksum =
+        format::page_checksum(reinterpret_cast<const std::byte*>(page), kPageBytes, seed);
+    std::memcpy(page + offsetof(format::PageHeader, checksum), &checksum, sizeof checksum);
+    write_file(file_, file);
   }
 
   template <typename Change>
@@ -277,6 +303,43 @@ TEST_F(MiscountedPairs, AsManyAsCanBeCountedBecomeNoMore) {
   expect_refused(db, "multimap map counts more pairs than there can be",
                  [](Multimap map) { map.insert("a", "5"); });
   EXPECT_EQ(pairs(db).size(), 12u);
+}
+
+TEST_F(MiscountedPairs, AreFoundAndLoseNothingHoweverOftenTheFileIsOpened) {
+  constexpr std::uint64_t kKeys = 3;
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  for (const std::uint64_t count : {std::uint64_t{0}, kKeys - 1, kKeys, 5 * kKeys, kMost}) {
+    SCOPED_TRACE(count);
+    std::filesystem::remove(file_);
+    {
+      Database db{file_};
+      fill(db);
+      db.put("another", "table");
+    }
+    forge_pair_count(count);
+    std::uint64_t expected = 12;
+    for (std::uint64_t opened = 0; opened < 3; ++opened) {
+      Database db{file_};
+      EXPECT_FALSE(check(db).ok());
+      EXPECT_EQ(db.get("another"), "table");
+      const auto code = errc_of([&] {
+        db.write([&](Transaction& tx) { tx.multimap("map").insert("d", big_endian(opened)); });
+      });
+      EXPECT_EQ(code.has_value(), count < kKeys || count == kMost);
+      expected += code ? 0 : 1;
+      if (count < kKeys) {
+        EXPECT_EQ(errc_of([&] { pairs(db); }), Errc::corrupt) << "fewer pairs than keys";
+        EXPECT_EQ(errc_of([&] { db.write([](Transaction& tx) { tx.drop("map"); }); }),
+                  Errc::corrupt);
+      } else {
+        EXPECT_EQ(pairs(db).size(), expected);
+      }
+    }
+    const std::filesystem::path target = directory_.file("salvaged " + std::to_string(count));
+    salvage(file_, target);
+    EXPECT_EQ(pairs(Database{target}).size(), expected);
+    expect_sound(target);
+  }
 }
 
 TEST_F(MultimapEstimates, CountKeysNotPairs) {

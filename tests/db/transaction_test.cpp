@@ -252,6 +252,30 @@ TEST_F(TransactionMisuse, AnythingAfterCommitIsRefused) {
   EXPECT_EQ(entries(db), (Entries{{"a", "1"}}));
 }
 
+// What has been committed cannot be a part any more, and does not go.
+TEST_F(TransactionMisuse, APartThatCommitsTheWholeIsRefusedAndTheCommitStands) {
+  Database db{file_};
+  Transaction tx = db.begin();
+  tx.table().put("whole", "1");
+  const auto end_in_part = [](auto end) {
+    return [end](Transaction& part) {
+      part.table().put("part", "2");
+      end(part);
+    };
+  };
+  EXPECT_EQ(errc_of([&] { tx.nested(end_in_part([](Transaction& part) { part.commit(); })); }),
+            Errc::misuse);
+  EXPECT_EQ(errc_of([&] { tx.nested([](Transaction&) { FAIL() << "after the commit"; }); }),
+            Errc::misuse);
+  EXPECT_EQ(entries(db), (Entries{{"part", "2"}, {"whole", "1"}}));
+  Transaction second = db.begin();
+  second.table().clear();
+  EXPECT_EQ(
+      errc_of([&] { second.nested(end_in_part([](Transaction& part) { part.rollback(); })); }),
+      Errc::misuse);
+  EXPECT_EQ(entries(db), (Entries{{"part", "2"}, {"whole", "1"}}));
+}
+
 TEST_F(TransactionMisuse, CommitAfterRollbackIsRefused) {
   Database db{file_};
   Transaction tx = db.begin();
