@@ -1,4 +1,6 @@
 // How far long commands are: on terminals, and nowhere else.
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -37,6 +39,7 @@ class ProgressBar : public KvtoolTest {
     for (int i = 0; i < 100; ++i) lines += "key " + std::to_string(i) + "\tvalue\n";
     const std::string lmdb = "VERSION=3\nformat=print\nHEADER=END\n a\n b\n c\n d\nDATA=END\n";
     return {{"check \"$F\""},
+            {"doctor \"$F\" --check"},
             {"salvage \"$F\" \"$D/salvaged\""},
             {"dump \"$F\" > /dev/null"},
             {"export \"$F\" > /dev/null"},
@@ -92,6 +95,23 @@ TEST_F(ProgressBar, IsThereOnATerminalAndLeavesWholeLines) {
   }
 }
 
+// A longer line would leave its first rows behind each time it is drawn.
+TEST_F(ProgressBar, IsNoWiderThanTheTerminal) {
+  constexpr std::size_t kColumns = 40;
+  const Finished finished =
+      run_on_terminal({"/bin/sh", "-c", "stty columns 40 <&2; \"$KVTOOL\" check \"$F\""}, {},
+                      {"F=" + file_, "KVTOOL_PROGRESS_MS=0", "TERM=xterm", "NO_COLOR="});
+  EXPECT_EQ(finished.exit_code, 0) << finished.out;
+  std::size_t widest = 0;
+  for (std::size_t at = 0; at < finished.out.size();) {
+    const std::size_t end = std::min(finished.out.find(kClear, at), finished.out.size());
+    const std::string line = finished.out.substr(at, end - at);
+    if (contains(line, " %  ") && !contains(line, "\n")) widest = std::max(widest, line.size());
+    at = end + std::string(kClear).size();
+  }
+  EXPECT_EQ(widest, kColumns - 1);
+}
+
 TEST_F(ProgressBar, IsNotThereInAPipeNorForProgramsNorOnPlainTerminals) {
   for (const Case& one : cases()) {
     if (one.command.starts_with("apply") || one.command.starts_with("compact")) continue;  // once
@@ -104,7 +124,8 @@ TEST_F(ProgressBar, IsNotThereInAPipeNorForProgramsNorOnPlainTerminals) {
     }
     const Finished json = on_terminal(one, "--json", {"TERM=xterm", "NO_COLOR="});
     EXPECT_EQ(json.exit_code, 0) << one.command;
-    EXPECT_EQ(json.out.front(), '{') << one.command << ": " << json.out;
+    EXPECT_TRUE(json.out.starts_with('{') || json.out.starts_with('['))
+        << one.command << ": " << json.out;
     EXPECT_EQ(json.out.find('\033'), std::string::npos) << one.command << ": " << json.out;
     Case piped = one;
     piped.command += " 2>\"$D/err\"";

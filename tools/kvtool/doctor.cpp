@@ -9,6 +9,7 @@
 #include "database_arguments.h"
 #include "findings.h"
 #include "json.h"
+#include "progress.h"
 #include "text.h"
 
 namespace kvtool {
@@ -132,7 +133,18 @@ class Doctor {
       note("check", "left out: it would wait for that writer", "once more when it has gone");
       return;
     }
-    const quire::CheckReport report = quire::check(database);
+    judge(check(database));
+  }
+
+  quire::CheckReport check(const quire::Database& database) const {
+    const std::uint64_t page_bytes = database.page_size_bytes();
+    Progress progress(!arguments_.is_json);
+    return quire::check(database, [&](std::uint64_t done_pages, std::uint64_t total_pages) {
+      progress.update_of(done_pages * page_bytes, total_pages * page_bytes);
+    });
+  }
+
+  void judge(const quire::CheckReport& report) {
     if (report.ok()) {
       fine("check", counted(report.page_count, "page", "pages") + " and " +
                         counted(report.entry_count, "entry", "entries") + " are sound");
