@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -124,6 +125,53 @@ TEST_F(Big, ARollbackOfAMillionPutsLeavesTheFileUsable) {
     EXPECT_LE(std::filesystem::file_size(file_), std::uint64_t{256} << 20);
     expect_sound(db);
     return 1'000'000 * kEntryBytes;
+  });
+}
+
+// Half of them in order; they begin as a set in the leaf of their key, and end as one.
+TEST_F(Big, TwoMillionValuesOfAKey) {
+  expect_bounded_memory([&]() -> std::uint64_t {
+    constexpr std::uint64_t kCount = 2'000'000;
+    const auto value = [](std::uint64_t i) { return i % 2 == 0 ? big_endian(i) : scattered(i); };
+    Database db{file_, {.durability = Durability::relaxed}};
+    for (std::uint64_t first = 0; first < kCount; first += 100'000) {
+      db.write([&](Transaction& tx) {
+        Multimap map = tx.multimap("map");
+        map.insert("before", big_endian(first));
+        for (std::uint64_t i = first; i < first + 100'000; ++i) map.insert("key", value(i));
+        map.insert("last", big_endian(first));
+      });
+    }
+    {
+      const Snapshot now = db.snapshot();
+      const MultimapView map = now.multimap("map");
+      EXPECT_EQ(map.count("key"), kCount);
+      EXPECT_EQ(map.size(), kCount + 40);
+      for (std::uint64_t i = 0; i < kCount; i += 997) EXPECT_TRUE(map.contains("key", value(i)));
+      std::uint64_t walked = 0;
+      std::string before;
+      for (const Bytes each : map.values("key")) {
+        EXPECT_LT(before, each);
+        before = each;
+        ++walked;
+      }
+      EXPECT_EQ(walked, kCount);
+      ValueCursor at = map.values("key").end();
+      for (; walked > 0; --walked) --at;
+      EXPECT_TRUE(at == map.values("key").begin());
+      EXPECT_EQ(std::ranges::distance(map.keys()), 3);
+      const ValueRange some = map.values("key", big_endian(0), big_endian(1000));
+      EXPECT_GE(std::ranges::distance(some), 500);
+      expect_sound(db);
+    }
+    db.write([&](Transaction& tx) {
+      Multimap map = tx.multimap("map");
+      for (std::uint64_t i = 3; i < kCount; ++i) map.erase("key", value(i));
+      EXPECT_EQ(map.count("key"), 3u);
+    });
+    EXPECT_EQ(stat(db).tables.at(1).extent_page_count, 0u);
+    expect_sound(db);
+    return kCount * kEntryBytes;
   });
 }
 
