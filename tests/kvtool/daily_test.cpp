@@ -138,6 +138,19 @@ TEST_F(BenchCommand, MeasuresAndLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(directory));
 }
 
+TEST_F(BenchCommand, LeavesNothingWhenItIsEnded) {
+  const std::string directory = in_directory("bench");
+  std::filesystem::create_directory(directory);
+  const std::string script =
+      "\"$KVTOOL\" bench \"$0\" --seconds 3600 & "
+      "until ls \"$0\" | grep -q lock; do sleep 0.01; done; "
+      "kill -TERM $!; wait $!";
+  const Finished finished = run({"/bin/sh", "-c", script, directory});
+  EXPECT_EQ(finished.exit_code, 3) << finished.err;
+  EXPECT_TRUE(contains(finished.err, "ended by a signal")) << finished.err;
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+}
+
 TEST_F(StatTree, DrawsHowFullPagesAre) {
   store(file_, random_entries(9, 3000));
   const std::string text = done({"stat", file_, "--tree"});

@@ -13,6 +13,7 @@
 
 #include "columns.h"
 #include "command.h"
+#include "end_signals.h"
 #include "json.h"
 #include "text.h"
 
@@ -69,7 +70,7 @@ std::string line_of(const char* file, const std::string& name) {
   return "";
 }
 
-// Gone with the object, whatever happens.
+// Gone with the object.
 class ScratchFile {
  public:
   explicit ScratchFile(const std::string& directory)
@@ -123,6 +124,10 @@ class Bench {
  private:
   using Clock = std::chrono::steady_clock;
 
+  static void require_time() {
+    if (EndSignals::is_asked_to_end()) throw Failure(ExitCode::refused, "ended by a signal");
+  }
+
   static double since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
@@ -133,6 +138,7 @@ class Bench {
     Result result{.what = what};
     const auto start = Clock::now();
     do {
+      require_time();
       const auto before = Clock::now();
       result.count += step();
       if (takes_latencies) result.latencies.push_back(since(before));
@@ -152,6 +158,7 @@ class Bench {
   void load() {
     const auto start = Clock::now();
     for (std::uint64_t at = 0; at < arguments_.entries; at += kBatch) {
+      require_time();
       database_.write([&](quire::Transaction& transaction) {
         quire::Table table = transaction.table();
         for (std::uint64_t i = at; i < std::min(at + kBatch, arguments_.entries); ++i) {
@@ -246,6 +253,7 @@ void write_text(Output& output, const Json& facts, const std::vector<Result>& re
 }
 
 ExitCode run(const Arguments& arguments, Output& output) {
+  const EndSignals signals;
   Bench bench(arguments);
   const std::vector<Result> results = bench.run();
   Json facts = bench.facts();
