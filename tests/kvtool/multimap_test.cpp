@@ -52,6 +52,34 @@ TEST_F(MultimapOnTheShell, KeepsItsKindInADump) {
   done({"load", copy, "--format", "dump", "--batch", "1"}, dump);
 }
 
+TEST_F(MultimapOnTheShell, IsMadeOfWhatListPrints) {
+  const std::string copy = in_directory("copy.quire");
+  for (const char* format : {"text", "json", "hex"}) {
+    const bool is_hex = std::string(format) == "hex";
+    std::vector<std::string> load = {"load", copy, "--table", format, "--multimap"};
+    if (is_hex) load.emplace_back("--hex");
+    if (std::string(format) == "json") load.insert(load.end(), {"--format", "json"});
+    done(load, done({"list", file_, "--table", "cities", "--format", format}));
+    EXPECT_EQ(done({"list", copy, "--table", format}), done({"list", file_, "--table", "cities"}));
+  }
+  done({"load", copy, "--table", "text", "--multimap", "--batch", "1"},
+       "Rome\tenrico\nRome\tada\n");
+  EXPECT_EQ(done({"get", copy, "Rome", "--table", "text"}), "ada\nenrico\n");
+  done({"check", copy});
+}
+
+TEST_F(MultimapOnTheShell, IsNotMadeOfWhatItCannotHold) {
+  const std::string before = done({"dump", file_});
+  refused(2, {"load", file_, "--multimap"}, "a\tb\n");
+  refused(2, {"load", file_, "--multimap", "--format", "dump"}, before);
+  done({"put", file_, "ada", "Lovelace", "--table", "people"});
+  const std::string after = done({"dump", file_});
+  refused(3, {"load", file_, "--multimap", "--table", "people"}, "a\tb\n");
+  refused(3, {"load", file_, "--multimap", "--table", "new"},
+          "a\tb\na\t" + std::string(3000, 'v') + "\n");
+  EXPECT_EQ(done({"dump", file_}), after);
+}
+
 TEST_F(MultimapOnTheShell, IsCounted) {
   EXPECT_NE(done({"tables", file_, "--json"}).find("\"is_multimap\": true"), std::string::npos);
   EXPECT_NE(done({"stat", file_, "--json"}).find("\"pair_count\": 4"), std::string::npos);

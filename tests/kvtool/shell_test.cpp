@@ -108,6 +108,25 @@ TEST_F(ShellAtATerminal, CompletesCommandsTablesAndKeys) {
   EXPECT_EQ(terminal.end(), 0) << terminal.screen();
 }
 
+TEST_F(ShellAtATerminal, CompletesKeysOfMultimaps) {
+  std::string pairs = "Lyon\tandre\nParis\tblaise\n";
+  for (int i = 0; i < 200; ++i) pairs += "London\t" + std::to_string(i) + "\n";
+  done({"load", file_, "--table", "cities", "--multimap"}, pairs);
+  TerminalSession terminal(command(), environment());
+  ASSERT_TRUE(terminal.shows("kv.quire> ")) << terminal.screen();
+  terminal.type("use cities\n");
+  ASSERT_TRUE(terminal.shows("kv.quire:cities> ")) << terminal.screen();
+  // Each key once, however many values stand before the next one.
+  terminal.type(std::string("get L") + kTabulator + "y" + kTabulator + "\n");
+  EXPECT_TRUE(terminal.shows("andre\r\n")) << terminal.screen();
+  ASSERT_TRUE(terminal.shows("kv.quire:cities> ")) << terminal.screen();
+  terminal.type(std::string("get Pa") + kTabulator + "\n");
+  EXPECT_TRUE(terminal.shows("blaise\r\n")) << terminal.screen();
+  ASSERT_TRUE(terminal.shows("kv.quire:cities> ")) << terminal.screen();
+  terminal.type(kControlD);
+  EXPECT_EQ(terminal.end(), 0) << terminal.screen();
+}
+
 TEST_F(ShellAtATerminal, RemembersLinesAlsoOfTheLastTime) {
   {
     TerminalSession terminal(command(), environment());

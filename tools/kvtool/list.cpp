@@ -154,8 +154,7 @@ const Command kList = {
     "        \"value_hex\" in hexadecimal\n"
     "  hex   KEY <tab> VALUE in hexadecimal\n"
     "kvtool load reads all three: --format tsv, --format json, --hex. Of a multimap every pair\n"
-    "is a line, and load makes pairs of them only where the multimap exists; kvtool dump says\n"
-    "what it is.\n\n"
+    "is a line, of which load --multimap makes pairs again; kvtool dump says what it is.\n\n"
     "Examples:\n"
     "  kvtool list people.quire --prefix a --limit 10\n"
     "  kvtool list people.quire --from a --to m --reverse --format json",

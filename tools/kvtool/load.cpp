@@ -19,6 +19,7 @@ struct Arguments {
   std::string input = "-";
   std::string format = "tsv";
   bool is_hex = false;
+  bool is_multimap = false;
   std::uint64_t batch_count = 0;  // entries per commit; 0 = one commit for all
   bool is_json = false;
 };
@@ -29,6 +30,12 @@ std::unique_ptr<LoadFormat> make_format(const Arguments& arguments) {
   }
   if (arguments.format == "dump" && !arguments.database.table.empty()) {
     throw Failure(ExitCode::usage, "--table does not go with --format dump, which names tables");
+  }
+  if (arguments.is_multimap && arguments.format == "dump") {
+    throw Failure(ExitCode::usage, "--multimap does not go with --format dump, which says itself");
+  }
+  if (arguments.is_multimap && arguments.database.table.empty()) {
+    throw Failure(ExitCode::usage, "--multimap needs --table: the default table is none");
   }
   if (arguments.format == "json") {
     return make_json_format();
@@ -51,7 +58,7 @@ class Loader {
   Loader(quire::Database& database, const Arguments& arguments)
       : database_(database), batch_count_(arguments.batch_count) {
     const std::string& name = arguments.database.table;
-    begin(name, database.snapshot().is_multimap(name));
+    begin(name, arguments.is_multimap || database.snapshot().is_multimap(name));
   }
 
   void store(ItemKind kind, const LoadItem& item) {
@@ -252,6 +259,8 @@ Run declare(CLI::App& command) {
       ->type_name("FORMAT")
       ->capture_default_str();
   command.add_flag("--hex", arguments->is_hex, "Keys and values of a tsv input are hexadecimal");
+  command.add_flag("--multimap", arguments->is_multimap,
+                   "Make the table a multimap if it does not exist");
   command.add_option("--batch", arguments->batch_count, "Commit after every so many entries")
       ->check(above_zero())
       ->type_name("COUNT");
@@ -271,8 +280,9 @@ const Command kLoad = {
     "Creates the file and the tables if need be; replaces the values of keys that are there.\n"
     "All is stored by one commit, so a failed load leaves no entry, unless --batch is given; a "
     "new\n"
-    "file may stay. Lines go into a multimap where one of that name exists (kvtool insert makes\n"
-    "it), otherwise into a table, where of the lines of one key the last stays; only a dump says\n"
+    "file may stay. Lines go into a multimap where one of that name exists, or --multimap is\n"
+    "given, otherwise into a table, where of the lines of one key the last stays; only a dump "
+    "says\n"
     "what it came from. \"entry_count\" of --json counts lines, also those that changed "
     "nothing.\n\n"
     "Formats, one entry per line:\n"
@@ -283,6 +293,7 @@ const Command kLoad = {
     "  dump  what kvtool dump prints, with all its tables\n\n"
     "Examples:\n"
     "  kvtool load people.quire people.tsv\n"
+    "  kvtool list people.quire --table cities | kvtool load new.quire --table cities --multimap\n"
     "  kvtool dump old.quire | kvtool load new.quire --format dump",
     declare};
 

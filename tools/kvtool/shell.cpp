@@ -158,10 +158,22 @@ class Shell {
   // Of those that can be typed.
   std::vector<std::string> complete_key(const std::string& begun) const {
     std::vector<std::string> keys;
+    const auto add = [&](Bytes key) {
+      if (escaped(key) == key && key.find_first_of(" \"'") == Bytes::npos) keys.emplace_back(key);
+    };
     const quire::Snapshot now = database_.snapshot();
+    if (now.is_multimap(table_)) {
+      const quire::MultimapView multimap = now.multimap(table_);
+      for (auto at = multimap.lower_bound(begun);
+           keys.size() < kCandidatesMax && !at.at_end() && at.key().starts_with(begun);
+           at = multimap.upper_bound(at.key())) {
+        add(at.key());
+      }
+      return keys;
+    }
     for (const auto [key, value] : now.table(table_).prefix(begun)) {
       if (keys.size() == kCandidatesMax) break;
-      if (escaped(key) == key && key.find_first_of(" \"'") == Bytes::npos) keys.emplace_back(key);
+      add(key);
     }
     return keys;
   }
