@@ -338,7 +338,7 @@ QUIRE_API int quire_reserve(quire_table* table, quire_bytes key, uint64_t size, 
  * quire_value_writer_finish has returned QUIRE_OK; until then, and where that never happens, the
  * key has what it had. QUIRE_MISUSE: more bytes than are missing (none of them is written), a
  * finish while some are missing (they can still be written), and both once it is finished, was
- * given up by the rollback of a savepoint, or its transaction has ended.
+ * given up by the rollback of a savepoint (whenever it was begun), or its transaction has ended.
  * quire_value_writer_close ends the handle, finished or not, on any thread; null is nothing to
  * close. */
 QUIRE_API int quire_value_writer_begin(quire_table* table, quire_bytes key, uint64_t size,

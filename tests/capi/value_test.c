@@ -139,11 +139,13 @@ static void gives_up_values_that_are_not_finished(void) {
   quire_savepoint* savepoint = NULL;
   quire_txn* txn = begin(db, &table);
   EXPECT(quire_put(table, quire_text("key"), quire_text("before")) == QUIRE_OK);
-  quire_value_writer* committed = begin_one(table, "key", kLarge);
+  quire_value_writer* before = begin_one(table, "key", kLarge);
   EXPECT(quire_savepoint_begin(txn, &savepoint) == QUIRE_OK);
-  quire_value_writer* undone = begin_one(table, "key", kLarge);
+  quire_value_writer* since = begin_one(table, "key", kLarge);
   EXPECT(quire_savepoint_rollback(savepoint) == QUIRE_OK);
-  expect_of_no_use(undone, "given up");
+  expect_of_no_use(before, "given up");
+  expect_of_no_use(since, "given up");
+  quire_value_writer* committed = begin_one(table, "key", kLarge);
   quire_value_writer_close(begin_one(table, "key", 100)); /* amid its value */
   EXPECT(quire_value_writer_begin(table, quire_text("key"), 1, NULL) == QUIRE_MISUSE);
   EXPECT(quire_commit(txn) == QUIRE_OK);
@@ -159,7 +161,7 @@ static void gives_up_values_that_are_not_finished(void) {
   expect_of_no_use(rolled_back, "has ended");
 
   const quire_bytes none = {NULL, 0};
-  EXPECT(quire_value_writer_begin(NULL, none, 1, &undone) == QUIRE_MISUSE);
+  EXPECT(quire_value_writer_begin(NULL, none, 1, &since) == QUIRE_MISUSE);
   EXPECT(quire_value_writer_write(NULL, none) == QUIRE_MISUSE);
   EXPECT(quire_value_writer_finish(NULL) == QUIRE_MISUSE);
   quire_value_writer_close(NULL);
