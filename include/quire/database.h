@@ -113,7 +113,8 @@ class QUIRE_API Database {
       std::uint64_t after,
       std::chrono::nanoseconds timeout = std::chrono::nanoseconds::max()) const;
 
-  // Makes every commit that has returned durable, relaxed ones too. Throws Errc::poisoned.
+  // Makes every commit that has returned durable, relaxed ones too: a flush of the log, if any of
+  // it is needed. Throws Errc::poisoned.
   void sync();
 
   // Writes the tree pages so that the next open replays nothing. Rarely needed: it happens by

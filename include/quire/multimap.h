@@ -163,6 +163,8 @@ class QUIRE_API MultimapView {
   std::uint64_t key_count() const;
   bool empty() const { return size() == 0; }
 
+  // One descent to the key each, and one to the value where the key has many; a range two of
+  // either; end() none.
   PairCursor begin() const;
   PairCursor end() const;
   PairCursor find(Bytes key, Bytes value) const;         // end() when absent
@@ -214,10 +216,11 @@ class QUIRE_API MultimapView {
 class QUIRE_API Multimap : public MultimapView {
  public:
   // False when the pair is there already. Creates a multimap that does not exist yet; the commit
-  // with the first one of a file is as slow as a checkpoint.
+  // with the first one of a file is as slow as a checkpoint. Otherwise what Table::put costs, and a
+  // descent more where the key has many values.
   bool insert(Bytes key, Bytes value);
 
-  // False when the pair was absent. With its last value a key goes.
+  // False when the pair was absent. With its last value a key goes. Costs what `insert` does.
   bool erase(Bytes key, Bytes value);
 
   // All values of a key; returns how many there were. Reads every page of them once.

@@ -45,6 +45,7 @@ class QUIRE_API TableView {
   void get_many(std::span<const Bytes> keys, std::span<std::optional<Bytes>> values) const;
 
   // The same, to be read piece by piece by a process that stays small however long the value is.
+  // One descent and one allocation.
   std::optional<ValueReader> reader(Bytes key) const;
 
   // True when the key is there. One descent.
@@ -54,6 +55,7 @@ class QUIRE_API TableView {
   std::uint64_t size() const;
   bool empty() const { return size() == 0; }
 
+  // One descent each, a range two; end() none.
   Cursor begin() const;
   Cursor end() const;
   Cursor find(Bytes key) const;         // end() when absent
@@ -101,9 +103,11 @@ class QUIRE_API Table : public TableView {
   // Inserts or replaces. Creates a table that does not exist yet. Many puts in a row, with nothing
   // else asked of the transaction between them, wait in memory (8 MiB at most) to be stored in the
   // order of their keys; then it is the call that comes behind them that tells of no_space or io.
+  // One descent, and none where the last change of the table was nearby; a page is copied at the
+  // transaction's first change of it, and so are those above it.
   void put(Bytes key, Bytes value);
 
-  // Inserts unless the key is there: then false, and nothing changes.
+  // Inserts unless the key is there: then false, and nothing changes. Costs what `put` does.
   bool insert(Bytes key, Bytes value);
 
   // Room in the file for a value of so many bytes, for the caller to fill: it is not copied. All
@@ -114,10 +118,11 @@ class QUIRE_API Table : public TableView {
   // stand in a leaf, are made in memory and copied. Cost: stores zeros into the room once.
   std::span<std::byte> reserve(Bytes key, std::uint64_t length_bytes);
 
-  // The same for a value that comes in pieces, which may be larger than memory.
+  // The same for a value that comes in pieces, which may be larger than memory; nothing is zeroed.
   ValueWriter writer(Bytes key, std::uint64_t length_bytes);
 
-  // False when the key was absent. A table without entries stays until it is dropped.
+  // False when the key was absent. A table without entries stays until it is dropped. Costs what
+  // `put` does; no page of a large value is read.
   bool erase(Bytes key);
 
   // Removes the entries with first <= key < limit, or those whose key begins with `prefix`, or

@@ -58,7 +58,7 @@ class QUIRE_API Snapshot {
   ~Snapshot();
 
   // The unnamed default table, or the named one; empty when it does not exist. `""` is the default
-  // table.
+  // table. A named one costs a descent in the catalogue.
   TableView table(Bytes name = {}) const&;
   TableView table(Bytes name = {}) const&& = delete;  // it would outlive its snapshot
 
@@ -82,7 +82,7 @@ class QUIRE_API Snapshot {
   // Whether the table of that name is a multimap; false when it does not exist.
   bool is_multimap(Bytes name) const;
 
-  // Names of the named tables, multimaps among them, in order.
+  // Names of the named tables, multimaps among them, in order. Reads the whole catalogue.
   std::vector<std::string> tables() const;
 
   // Where the bytes stand that `get` or a cursor of this snapshot has given, or any part of them,
@@ -118,7 +118,7 @@ class QUIRE_API Transaction {
 
   // The unnamed default table, or the named one, which the first put creates. Throws
   // Errc::too_large for a name over kTableNameBytesMax; that put throws it for more than
-  // kTableCountMax tables.
+  // kTableCountMax tables. A named one costs a descent in the catalogue the first time.
   Table table(Bytes name = {}) &;
   Table table(Bytes name = {}) && = delete;
 
@@ -144,10 +144,11 @@ class QUIRE_API Transaction {
   bool is_multimap(Bytes name) const;
 
   // Removes a named table or multimap with all entries; false when it does not exist. The default
-  // table cannot be dropped (misuse).
+  // table cannot be dropped (misuse). Reads every page of it once, large values excepted.
   bool drop(Bytes name);
 
-  // Names of the named tables, multimaps among them, in order, as this transaction has them.
+  // Names of the named tables, multimaps among them, in order, as this transaction has them. Reads
+  // the whole catalogue.
   std::vector<std::string> tables() const;
 
   // A place to go back to without ending the transaction. One that is kept beyond the transaction's
@@ -172,13 +173,15 @@ class QUIRE_API Transaction {
   }
 
   // Makes everything since `begin`, also since savepoints that are open, visible to others and as
-  // durable as asked. After an exception of
-  // commit with Errc::poisoned or Errc::io the outcome is unknown: it may or may not survive. With
-  // any other code nothing happened. In every case the transaction has ended.
+  // durable as asked. After an exception of commit with Errc::poisoned or Errc::io the outcome is
+  // unknown: it may or may not survive. With any other code nothing happened. In every case the
+  // transaction has ended. Cost: a record in the log, as long as what was changed; with
+  // Durability::full a flush of it, shared with others who commit meanwhile. What does not fit the
+  // log is written out as a checkpoint instead. Without changes nothing is committed.
   void commit();
   void commit(Durability durability);
 
-  // Ends the transaction without a trace.
+  // Ends the transaction without a trace. Costs a look at each run of pages it has taken.
   void rollback() noexcept;
 
   // Number that this transaction will have when committed.

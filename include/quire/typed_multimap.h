@@ -19,6 +19,7 @@
 #include <quire/transaction.h>
 #include <quire/typed.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -273,6 +274,22 @@ class MultimapOf : public detail::TypedPairReads<K, V, Multimap> {
     Encoding first_buffer, limit_buffer;
     return this->raw_.erase_keys(detail::encoded<K>(first, first_buffer),
                                  detail::encoded<K>(limit, limit_buffer));
+  }
+
+  // All values of a range of this multimap's keys, `map.erase(map.keys("a", "c"))`, or of the keys
+  // that begin with these parts, or, strings, with `beginning`; how many pairs there were.
+  template <std::same_as<MultimapRangeOf<Over::keys, K, V>> Keys>
+  std::uint64_t erase(const Keys& keys) {
+    return this->raw_.erase(quire::KeyRange(keys.begin().raw(), keys.end().raw()));
+  }
+  template <typename... Parts>
+  requires detail::Composite<K> std::uint64_t erase_prefix(const Parts&... parts) {
+    Encoding buffer;
+    detail::append_parts<K>(std::forward_as_tuple(parts...), buffer);
+    return this->raw_.erase_prefix(buffer.bytes());
+  }
+  std::uint64_t erase_prefix(std::string_view beginning) requires detail::StringLike<K> {
+    return this->raw_.erase_prefix(beginning);
   }
 
   // Removes all pairs; the multimap stays.

@@ -127,6 +127,37 @@ TEST_F(TypedMultimaps, EraseByPairByKeyAndByRange) {
   });
 }
 
+TEST_F(TypedMultimaps, EraseTheKeysThatARangeOrAPrefixNames) {
+  Database db{file_};
+  db.write([](Transaction& tx) {
+    auto scores = tx.multimap(kScores);
+    for (const char* game : {"chess", "chess 960", "go"}) {
+      for (std::uint16_t round = 0; round < 4; ++round) {
+        scores.insert({game, round}, {1.0, "ada"});
+        scores.insert({game, round}, {2.0, "alan"});
+      }
+    }
+    EXPECT_EQ(scores.erase_prefix("chess", std::uint16_t{2}), 2u);
+    EXPECT_EQ(scores.erase_prefix("chess"), 6u) << "and not those of another game";
+    EXPECT_EQ(scores.erase_prefix("chess"), 0u);
+    EXPECT_EQ(scores.erase(scores.keys({"go", 1}, {"go", 3})), 4u);
+    EXPECT_EQ(scores.size(), 12u);
+    auto visits = tx.multimap(kVisits);
+    for (const char* name : {"ada", "adam", "alan"}) visits.insert(name, day(1));
+    EXPECT_EQ(visits.erase_prefix("ad"), 2u);
+    EXPECT_EQ(visits.erase(visits.keys()), 1u);
+    EXPECT_TRUE(visits.empty());
+  });
+  Database other{directory_.file("other")};
+  const Snapshot now = other.snapshot();
+  EXPECT_EQ(errc_of([&] {
+              db.write([&](Transaction& tx) {
+                tx.multimap(kVisits).erase(now.multimap(kVisits).keys());
+              });
+            }),
+            Errc::misuse);
+}
+
 TEST_F(TypedMultimaps, SortCompositeValuesByTheirParts) {
   Database db{file_};
   db.write([](Transaction& tx) {
