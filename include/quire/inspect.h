@@ -82,8 +82,11 @@ struct TreeStatistics {
 };
 
 // Reads every page of the table ("": the default table), but no large value. One that does not
-// exist is empty. A multimap's trees of values count at their own levels. Errors as TableView's.
-QUIRE_API TreeStatistics stat_tree(const Snapshot& snapshot, Bytes table = {});
+// exist is empty. A multimap's trees of values count at their own levels. `on_progress` is told now
+// and then how many pages of about how many were read. Errors as TableView's.
+QUIRE_API TreeStatistics stat_tree(
+    const Snapshot& snapshot, Bytes table = {},
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& on_progress = nullptr);
 
 // Keys with first <= key < limit; nothing: no limit. A single key is limited by itself with a zero
 // byte behind it.

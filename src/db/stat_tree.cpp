@@ -1,6 +1,8 @@
 #include <quire/inspect.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <functional>
 
 #include "btree/walk.h"
 #include "db/handles.h"
@@ -10,10 +12,16 @@
 namespace quire {
 namespace {
 
+using Listener = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
 class Measuring final : public btree::Visitor {
  public:
-  Measuring(const pages::PageView& view, std::uint32_t height) : view_(view) {
-    statistics_.levels.resize(height);
+  Measuring(const pages::PageView& view, const format::TreeRoot& tree, bool is_multimap,
+            const Listener& on_progress)
+      : view_(view),
+        on_progress_(on_progress),
+        page_count_(tree.leaf_pages + tree.branch_pages + (is_multimap ? tree.extent_pages : 0)) {
+    statistics_.levels.resize(tree.root ? tree.height : 0u);
   }
 
   bool enter(format::PagePtr, std::uint32_t) override { return true; }
@@ -32,6 +40,8 @@ class Measuring final : public btree::Visitor {
     at.room_bytes += room;
     const std::uint64_t tenths = statistics_.leaves_by_fill.size();
     if (level == 0) ++statistics_.leaves_by_fill[std::min(used * tenths / room, tenths - 1)];
+    constexpr std::uint64_t kStep = 64;
+    if (++done_ % kStep == 0 && on_progress_) on_progress_(done_, page_count_);
     return true;
   }
 
@@ -48,12 +58,16 @@ class Measuring final : public btree::Visitor {
   static constexpr std::uint64_t kBranchSlot = 14;  // head, tail, child
 
   const pages::PageView& view_;
+  const Listener& on_progress_;
+  std::uint64_t page_count_;
+  std::uint64_t done_ = 0;
   TreeStatistics statistics_;
 };
 
-TreeStatistics measure(const detail::ViewState& state) {
+TreeStatistics measure(const detail::ViewState& state, bool is_multimap,
+                       const Listener& on_progress) {
   return detail::readable(state.file, [&] {
-    Measuring measuring(state.view, state.tree.root ? state.tree.height : 0u);
+    Measuring measuring(state.view, state.tree, is_multimap, on_progress);
     btree::walk(state.view, state.tree, measuring);
     return measuring.take();
   });
@@ -61,13 +75,13 @@ TreeStatistics measure(const detail::ViewState& state) {
 
 }  // namespace
 
-TreeStatistics stat_tree(const Snapshot& snapshot, Bytes table) {
+TreeStatistics stat_tree(const Snapshot& snapshot, Bytes table, const Listener& on_progress) {
   if (snapshot.is_multimap(table)) {
     const MultimapView view = snapshot.multimap(table);
-    return measure(detail::MultimapAccess::state(view));
+    return measure(detail::MultimapAccess::state(view), true, on_progress);
   }
   const TableView view = snapshot.table(table);
-  return measure(detail::TableAccess::state(view));
+  return measure(detail::TableAccess::state(view), false, on_progress);
 }
 
 }  // namespace quire

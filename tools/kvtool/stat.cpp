@@ -1,10 +1,12 @@
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "columns.h"
 #include "command.h"
 #include "database_arguments.h"
 #include "json.h"
+#include "progress.h"
 #include "text.h"
 #include "tree_view.h"
 
@@ -85,12 +87,14 @@ void write_summary(Output& output, const quire::Statistics& statistics) {
                  counted(statistics.reader_count, "snapshot", "snapshots"));
 }
 
+std::uint64_t page_count_of(const quire::TableStatistics& table) {
+  return table.branch_page_count + table.leaf_page_count + table.extent_page_count;
+}
+
 Row row_of(const quire::TableStatistics& table, std::uint64_t page_size_bytes) {
-  const std::uint64_t page_count =
-      table.branch_page_count + table.leaf_page_count + table.extent_page_count;
   return {table.name.empty() ? "(default)" : escaped(table.name),
           grouped(table.is_multimap ? table.pair_count : table.entry_count),
-          human_bytes(page_count * page_size_bytes),
+          human_bytes(page_count_of(table) * page_size_bytes),
           std::to_string(table.height),
           grouped(table.branch_page_count),
           grouped(table.leaf_page_count),
@@ -105,24 +109,46 @@ void write_tables(Output& output, const quire::Statistics& statistics) {
   write_columns(output, rows);
 }
 
+// Large values are not looked at, trees of values are.
+std::uint64_t tree_page_count_of(const quire::TableStatistics& table) {
+  return page_count_of(table) - (table.is_multimap ? 0 : table.extent_page_count);
+}
+
+std::vector<quire::TreeStatistics> trees_of(const quire::Snapshot& snapshot,
+                                            const quire::Statistics& statistics, bool is_json) {
+  Progress progress(!is_json, std::nullopt, Progress::Unit::pages);
+  std::uint64_t all_pages = 0;
+  for (const quire::TableStatistics& table : statistics.tables)
+    all_pages += tree_page_count_of(table);
+  std::uint64_t done_pages = 0;
+  std::vector<quire::TreeStatistics> trees;
+  for (const quire::TableStatistics& table : statistics.tables) {
+    trees.push_back(quire::stat_tree(snapshot, table.name, [&](std::uint64_t done, std::uint64_t) {
+      progress.update_of(done_pages + done, all_pages);
+    }));
+    done_pages += tree_page_count_of(table);
+  }
+  return trees;
+}
+
 ExitCode stat(const Arguments& arguments, Output& output) {
   const quire::Database database = open_to_read(arguments.database);
   const quire::Statistics statistics = quire::stat(database);
-  const quire::Snapshot snapshot = database.snapshot();
+  std::vector<quire::TreeStatistics> trees;
+  if (arguments.shows_trees) {
+    trees = trees_of(database.snapshot(), statistics, arguments.is_json);
+  }
   if (arguments.is_json) {
     Json json = to_json(statistics);
-    for (std::size_t i = 0; arguments.shows_trees && i < statistics.tables.size(); ++i) {
-      json["tables"][i]["tree"] = tree_json(quire::stat_tree(snapshot, statistics.tables[i].name));
-    }
+    for (std::size_t i = 0; i < trees.size(); ++i) json["tables"][i]["tree"] = tree_json(trees[i]);
     output.write(json_document(json));
   } else {
     output.write(output.bold(escaped(arguments.database.file)) + "\n");
     write_summary(output, statistics);
     output.write("\n");
     write_tables(output, statistics);
-    for (std::size_t i = 0; arguments.shows_trees && i < statistics.tables.size(); ++i) {
-      const std::string& name = statistics.tables[i].name;
-      write_tree(output, name, quire::stat_tree(snapshot, name));
+    for (std::size_t i = 0; i < trees.size(); ++i) {
+      write_tree(output, statistics.tables[i].name, trees[i]);
     }
   }
   return ExitCode::done;
