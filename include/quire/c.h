@@ -410,8 +410,8 @@ QUIRE_API int quire_multimap_sample(const quire_multimap* multimap, size_t count
 
 /* A cursor over the keys with first <= key < limit; null: no bound. Or over those that begin with
  * `prefix`. It ends with quire_cursor_close, which must come before its snapshot or transaction
- * ends. Once the table has changed, every other call with it is QUIRE_MISUSE, wherever it
- * stands. */
+ * ends. Once the table has changed by anything but the cursor itself, every other call with it is
+ * QUIRE_MISUSE, wherever it stands. */
 QUIRE_API int quire_cursor_range(const quire_table* table, const quire_bytes* first,
                                  const quire_bytes* limit, quire_cursor** cursor);
 QUIRE_API int quire_cursor_prefix(const quire_table* table, quire_bytes prefix,
@@ -442,6 +442,12 @@ QUIRE_API int quire_cursor_last(quire_cursor* cursor, quire_bytes* key, quire_by
  * >= `wanted`. */
 QUIRE_API int quire_cursor_seek(quire_cursor* cursor, quire_bytes wanted, quire_bytes* key,
                                 quire_bytes* value);
+
+/* Replace the value where a table's cursor stands, and erase the entry: the cursor stays valid, and
+ * stands there still, or where the entry was, so that quire_cursor_next goes on with the one behind
+ * it. QUIRE_MISUSE where it stands at no entry, or is one of a multimap. Two descents besides. */
+QUIRE_API int quire_cursor_put(quire_cursor* cursor, quire_bytes value);
+QUIRE_API int quire_cursor_erase(quire_cursor* cursor);
 
 /* To the first pair of the next key: a descent, however many values are passed over. Of a table as
  * quire_cursor_next. */

@@ -34,7 +34,7 @@ struct Values : Pairs {
 };
 
 template <typename Of>
-class Walk final : public quire_cursor {
+class Walk : public quire_cursor {
  public:
   using Position = typename Of::Position;
 
@@ -51,6 +51,7 @@ class Walk final : public quire_cursor {
   int next(quire_bytes* key, quire_bytes* value) override {
     if (place_ == Place::behind) return QUIRE_NOT_FOUND;
     if (place_ == Place::before) return first(key, value);
+    if (place_ == Place::in_front) return forwards(at_, key, value);
     Position beyond = at_;
     return forwards(++beyond, key, value);
   }
@@ -71,8 +72,33 @@ class Walk final : public quire_cursor {
     return forwards(is_before(found, first_) ? first_ : within(found), key, value);
   }
 
+  void put(quire::Bytes) override { refuse_change(); }
+  void erase() override { refuse_change(); }
+
+ protected:
+  // Where the range begins, at an entry, between the one before it and `at_`, where it ends.
+  enum class Place { before, inside, in_front, behind };
+
+  // The entry where the cursor stands.
+  const Position& entry() const {
+    if (place_ != Place::inside) {
+      throw quire::Error(quire::Errc::misuse, "the cursor stands at no entry");
+    }
+    return at_;
+  }
+
+  void place(const Position& at, Place place, const Position& first, const Position& limit) {
+    at_ = at;
+    place_ = place;
+    first_ = first;
+    limit_ = limit;
+  }
+
  private:
-  enum class Place { before, inside, behind };
+  [[noreturn]] static void refuse_change() {
+    throw quire::Error(quire::Errc::misuse,
+                       "a cursor of a multimap changes nothing; use quire_multimap_erase");
+  }
 
   // The end of the table is before nothing.
   static bool is_before(const Position& a, const Position& b) {
@@ -113,6 +139,61 @@ class Walk final : public quire_cursor {
   Place place_ = Place::before;
 };
 
+// What a cursor of a table goes over, to be found again after a change.
+struct Bounds {
+  std::optional<std::string> first;  // or the prefix
+  std::optional<std::string> limit;
+  bool is_prefix = false;
+
+  quire::Range in(const quire::TableView& view) const {
+    if (is_prefix) return view.prefix(*first);
+    if (first && limit) return view.range(*first, *limit);
+    return {first ? view.lower_bound(*first) : view.begin(),
+            limit ? view.lower_bound(*limit) : view.end()};
+  }
+};
+
+class TableWalk final : public Walk<Entries> {
+ public:
+  TableWalk(const quire_table& table, const Bounds& bounds)
+      : TableWalk(table, bounds, bounds.in(table.view())) {}
+
+  void put(quire::Bytes value) override {
+    const quire::Cursor at = changing().put(entry(), value);
+    settle(at, Place::inside);
+  }
+
+  void erase() override {
+    const quire::Cursor next = changing().erase(entry());
+    settle(next, Place::in_front);
+  }
+
+ private:
+  TableWalk(const quire_table& table, const Bounds& bounds, const quire::Range& range)
+      : Walk(Entries{table.view()}, range.begin(), range.end()), bounds_(bounds) {
+    if (table.is_of_transaction()) table_ = std::get<quire::Table>(table.table);
+  }
+
+  quire::Table& changing() {
+    if (!table_) throw quire::Error(quire::Errc::read_only, "the table is that of a snapshot");
+    return *table_;
+  }
+
+  void settle(const quire::Cursor& at, Place where) {
+    const quire::Range range = bounds_.in(*table_);
+    place(at, where, range.begin(), range.end());
+  }
+
+  Bounds bounds_;
+  std::optional<quire::Table> table_ = {};  // of a transaction
+};
+
+// Null: nothing.
+std::optional<std::string> copy_of(const quire_bytes* given) {
+  if (given == nullptr) return std::nullopt;
+  return std::string(bytes(*given));
+}
+
 // Null: no bound.
 template <typename View, typename Of>
 quire_cursor* over_range(const View& view, const Of& of, const quire_bytes* first,
@@ -141,8 +222,8 @@ quire_cursor* over_values(const Values& of, const quire_bytes* first, const quir
       of, begin, limit != nullptr ? of.find(bytes(*limit)) : of.multimap.upper_bound(of.key));
 }
 
-// Runs a call that moves a cursor. One that stands beyond an end is not looked at again by its
-// move, so whether it is still valid is asked of each first.
+// Runs a call that moves a cursor or changes where it stands. One that stands beyond an end is not
+// looked at again by its move, so whether it is still valid is asked of each first.
 template <typename Move>
 int moving(quire_cursor* cursor, Move move) {
   return guarded([&]() -> int {
@@ -158,7 +239,7 @@ int quire_cursor_range(const quire_table* table, const quire_bytes* first, const
                        quire_cursor** cursor) {
   return guarded([&]() -> int {
     require(table, cursor);
-    *cursor = over_range(table->view(), Entries{table->view()}, first, limit);
+    *cursor = new TableWalk(*table, {copy_of(first), copy_of(limit)});
     return QUIRE_OK;
   });
 }
@@ -166,7 +247,7 @@ int quire_cursor_range(const quire_table* table, const quire_bytes* first, const
 int quire_cursor_prefix(const quire_table* table, quire_bytes prefix, quire_cursor** cursor) {
   return guarded([&]() -> int {
     require(table, cursor);
-    *cursor = over_prefix(table->view(), Entries{table->view()}, prefix);
+    *cursor = new TableWalk(*table, {.first = copy_of(&prefix), .limit = {}, .is_prefix = true});
     return QUIRE_OK;
   });
 }
@@ -224,4 +305,18 @@ int quire_cursor_next_key(quire_cursor* cursor, quire_bytes* key, quire_bytes* v
 int quire_cursor_seek(quire_cursor* cursor, quire_bytes wanted, quire_bytes* key,
                       quire_bytes* value) {
   return moving(cursor, [&](quire_cursor& at) { return at.seek(bytes(wanted), key, value); });
+}
+
+int quire_cursor_put(quire_cursor* cursor, quire_bytes value) {
+  return moving(cursor, [&](quire_cursor& at) -> int {
+    at.put(bytes(value));
+    return QUIRE_OK;
+  });
+}
+
+int quire_cursor_erase(quire_cursor* cursor) {
+  return moving(cursor, [](quire_cursor& at) -> int {
+    at.erase();
+    return QUIRE_OK;
+  });
 }

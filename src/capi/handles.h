@@ -74,7 +74,7 @@ struct quire_txn {
 };
 
 // A place in a range, or before or behind it. The functions move, store the entry there and return
-// a code; those that move require a cursor that is valid.
+// a code, or change the entry where the cursor stands; all require a cursor that is valid.
 struct quire_cursor {
   virtual ~quire_cursor() = default;
   virtual void require_valid() const = 0;
@@ -84,6 +84,8 @@ struct quire_cursor {
   virtual int previous(quire_bytes* key, quire_bytes* value) = 0;
   virtual int next_key(quire_bytes* key, quire_bytes* value) = 0;
   virtual int seek(quire::Bytes wanted, quire_bytes* key, quire_bytes* value) = 0;
+  virtual void put(quire::Bytes value) = 0;
+  virtual void erase() = 0;
 };
 
 namespace quire::capi {

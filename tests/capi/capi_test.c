@@ -47,6 +47,28 @@ void close_sound(quire_db* db) {
   quire_close(db);
 }
 
+quire_txn* begin_in_t(quire_db* db, quire_table** table) {
+  quire_txn* txn = NULL;
+  EXPECT(quire_begin(db, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, quire_text("t"), table) == QUIRE_OK);
+  return txn;
+}
+
+int put_text(quire_table* table, const char* key) {
+  return quire_put(table, quire_text(key), quire_text(key));
+}
+
+int has_text(const quire_table* table, const char* key) {
+  quire_bytes value;
+  return quire_get(table, quire_text(key), &value) == QUIRE_OK && is_text(value, key);
+}
+
+uint64_t count_of(const quire_table* table) {
+  uint64_t count = 0;
+  EXPECT(quire_count(table, &count) == QUIRE_OK);
+  return count;
+}
+
 static quire_db* open_db(void) {
   quire_db* db = NULL;
   EXPECT(quire_open(path, NULL, &db) == QUIRE_OK);
@@ -316,6 +338,7 @@ int main(void) {
   failed += run_value_tests();
   failed += run_backup_tests();
   failed += run_sample_tests();
+  failed += run_cursor_tests();
   remove_directory();
   printf("%d passed, %d failed\n", test_count - failed, failed);
   return failed != 0;

@@ -24,6 +24,13 @@ const char* path_of(const char* name);
 quire_db* open_memory(void);
 void close_sound(quire_db* db);
 
+/* A transaction and its table "t"; an entry whose value is its key, whether it is there, and how
+ * many entries there are. */
+quire_txn* begin_in_t(quire_db* db, quire_table** table);
+int put_text(quire_table* table, const char* key);
+int has_text(const quire_table* table, const char* key);
+uint64_t count_of(const quire_table* table);
+
 /* Runs a test; 1 when it has failed. */
 int run(const char* name, void (*test)(void));
 
@@ -33,3 +40,4 @@ int run_multimap_tests(void);
 int run_value_tests(void);
 int run_backup_tests(void);
 int run_sample_tests(void);
+int run_cursor_tests(void);
