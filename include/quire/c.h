@@ -160,6 +160,23 @@ typedef struct quire_statistics {
 /* Takes the writer lock for a moment. Cost grows with the number of tables. */
 QUIRE_API int quire_stat(quire_db* db, quire_statistics* statistics);
 
+/* An open snapshot, in whatever process, as quire::ReaderInfo. */
+typedef struct quire_reader {
+  uint64_t pid; /* 0: processes that may only read */
+  uint64_t pid_namespace;
+  uint64_t thread;
+  uint64_t txn;
+  uint64_t commits_behind;
+  uint64_t age_seconds;
+  uint64_t pinned_bytes; /* about how much of the file waits for it */
+  char command[64];
+  uint64_t zero[9]; /* for what later versions will say */
+} quire_reader;
+
+/* Who keeps which state: stores the oldest ones, `size` at most, and how many there are, which may
+ * be more. `readers` may be null where `size` is 0. Waits for nobody. */
+QUIRE_API int quire_readers(quire_db* db, quire_reader* readers, size_t size, size_t* count);
+
 /* Judges the whole file. QUIRE_CORRUPT: the text is the first fault. `fault_count` may be null; its
  * number is stored whatever is returned, 0 when the file could not be judged. */
 QUIRE_API int quire_check(quire_db* db, uint64_t* fault_count);
@@ -261,8 +278,10 @@ QUIRE_API int quire_txn_table(quire_txn* txn, quire_bytes name, quire_table** ta
 /* Removes a named table or multimap; QUIRE_NOT_FOUND when it does not exist. */
 QUIRE_API int quire_drop(quire_txn* txn, quire_bytes name);
 
-/* The names of the named tables and multimaps, in order; the array belongs to the snapshot. */
+/* The names of the named tables and multimaps, in order; the array belongs to the snapshot, or to
+ * the transaction until it is asked again. */
 QUIRE_API int quire_tables(quire_snapshot* snapshot, const quire_bytes** names, size_t* count);
+QUIRE_API int quire_txn_tables(quire_txn* txn, const quire_bytes** names, size_t* count);
 
 /* The value, or QUIRE_NOT_FOUND. One descent, no copy. */
 QUIRE_API int quire_get(const quire_table* table, quire_bytes key, quire_bytes* value);
@@ -373,11 +392,12 @@ QUIRE_API int quire_locate(const quire_snapshot* snapshot, quire_bytes bytes,
 
 /* A multimap: each key has any number of different values, sorted (quire/multimap.h). One that does
  * not exist reads as empty, and the first insertion creates it. QUIRE_MISUSE for a table that is
- * none, as quire_..._table is for one that is; quire_is_multimap tells (or QUIRE_NOT_FOUND). */
+ * none, as quire_..._table is for one that is; quire_..._is_multimap tells (or QUIRE_NOT_FOUND). */
 QUIRE_API int quire_snapshot_multimap(quire_snapshot* snapshot, quire_bytes name,
                                       quire_multimap** multimap);
 QUIRE_API int quire_txn_multimap(quire_txn* txn, quire_bytes name, quire_multimap** multimap);
 QUIRE_API int quire_is_multimap(const quire_snapshot* snapshot, quire_bytes name);
+QUIRE_API int quire_txn_is_multimap(quire_txn* txn, quire_bytes name);
 
 /* How many values a key has, 0 when it is absent; how many pairs and different keys there are
  * (either may be null); kept, not counted. Whether the pair is there, or QUIRE_NOT_FOUND. */

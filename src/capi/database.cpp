@@ -166,6 +166,28 @@ int quire_stat(quire_db* db, quire_statistics* statistics) {
   });
 }
 
+int quire_readers(quire_db* db, quire_reader* readers, size_t size, size_t* count) {
+  return guarded([&]() -> int {
+    require(db, count);
+    if (size > 0) require(readers);
+    const std::vector<quire::ReaderInfo> found = quire::readers(db->database);
+    for (std::size_t i = 0; i < size && i < found.size(); ++i) {
+      readers[i] = {.pid = found[i].pid,
+                    .pid_namespace = found[i].pid_namespace,
+                    .thread = found[i].thread,
+                    .txn = found[i].txn,
+                    .commits_behind = found[i].commits_behind,
+                    .age_seconds = found[i].age_seconds,
+                    .pinned_bytes = found[i].pinned_bytes,
+                    .command = {},
+                    .zero = {}};
+      std::snprintf(readers[i].command, sizeof readers[i].command, "%s", found[i].command.c_str());
+    }
+    *count = found.size();
+    return QUIRE_OK;
+  });
+}
+
 int quire_check(quire_db* db, uint64_t* fault_count) {
   return guarded([&]() -> int {
     store(fault_count, 0);

@@ -49,6 +49,12 @@ namespace quire::capi {
 template <typename Handle>
 using ByName = std::map<std::string, Handle, std::less<>>;
 
+// Names that were handed out.
+struct Listed {
+  std::vector<std::string> names;
+  std::vector<quire_bytes> bytes;
+};
+
 }  // namespace quire::capi
 
 struct quire_snapshot {
@@ -56,8 +62,7 @@ struct quire_snapshot {
   std::mutex mutex = {};  // of what follows
   quire::capi::ByName<quire_table> tables = {};
   quire::capi::ByName<quire_multimap> multimaps = {};
-  std::vector<std::string> names = {};
-  std::vector<quire_bytes> listed = {};
+  std::optional<quire::capi::Listed> listed = {};
 };
 
 struct quire_savepoint {
@@ -69,6 +74,7 @@ struct quire_txn {
   quire::Transaction transaction;
   quire::capi::ByName<quire_table> tables = {};
   quire::capi::ByName<quire_multimap> multimaps = {};
+  quire::capi::Listed listed = {};
   std::vector<std::unique_ptr<quire_savepoint>> savepoints = {};  // that were not released
   std::thread::id thread = std::this_thread::get_id();            // that began it
 };

@@ -44,6 +44,12 @@ int quire_is_multimap(const quire_snapshot* snapshot, quire_bytes name) {
   });
 }
 
+int quire_txn_is_multimap(quire_txn* txn, quire_bytes name) {
+  return guarded([&]() -> int {
+    return own(txn).transaction.is_multimap(bytes(name)) ? QUIRE_OK : QUIRE_NOT_FOUND;
+  });
+}
+
 int quire_multimap_count(const quire_multimap* multimap, quire_bytes key, uint64_t* count) {
   return guarded([&]() -> int {
     require(multimap, count);

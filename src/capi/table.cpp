@@ -6,6 +6,16 @@
 
 using namespace quire::capi;
 
+namespace {
+
+Listed listed(std::vector<std::string> names) {
+  Listed made{std::move(names), {}};
+  for (const std::string& name : made.names) made.bytes.push_back(handed_out(name));
+  return made;
+}
+
+}  // namespace
+
 int quire_snapshot_table(quire_snapshot* snapshot, quire_bytes name, quire_table** table) {
   return guarded([&]() -> int {
     require(snapshot, table);
@@ -35,14 +45,20 @@ int quire_tables(quire_snapshot* snapshot, const quire_bytes** names, size_t* co
   return guarded([&]() -> int {
     require(snapshot, names, count);
     const std::lock_guard lock(snapshot->mutex);
-    if (snapshot->listed.empty()) {
-      snapshot->names = snapshot->snapshot.tables();
-      std::vector<quire_bytes> listed;
-      for (const std::string& name : snapshot->names) listed.push_back(handed_out(name));
-      snapshot->listed = std::move(listed);
-    }
-    *names = snapshot->listed.data();
-    *count = snapshot->listed.size();
+    if (!snapshot->listed) snapshot->listed = listed(snapshot->snapshot.tables());
+    *names = snapshot->listed->bytes.data();
+    *count = snapshot->listed->bytes.size();
+    return QUIRE_OK;
+  });
+}
+
+int quire_txn_tables(quire_txn* txn, const quire_bytes** names, size_t* count) {
+  return guarded([&]() -> int {
+    require(names, count);
+    quire_txn& within = own(txn);
+    within.listed = listed(within.transaction.tables());
+    *names = within.listed.bytes.data();
+    *count = within.listed.bytes.size();
     return QUIRE_OK;
   });
 }

@@ -279,6 +279,34 @@ static void copies_and_checks(void) {
   quire_close(db);
 }
 
+static void tells_who_keeps_old_states(void) {
+  quire_db* db = open_memory();
+  quire_snapshot* first = NULL;
+  quire_snapshot* second = NULL;
+  quire_table* table = NULL;
+  quire_reader readers[3];
+  size_t count = 7;
+  EXPECT(quire_readers(db, NULL, 0, &count) == QUIRE_OK && count == 0);
+  EXPECT(quire_snapshot_begin(db, &first) == QUIRE_OK);
+  quire_txn* txn = begin_in_t(db, &table);
+  EXPECT(put_text(table, "a") == QUIRE_OK && quire_commit(txn) == QUIRE_OK);
+  EXPECT(quire_snapshot_begin(db, &second) == QUIRE_OK);
+  EXPECT(quire_readers(db, readers, 3, &count) == QUIRE_OK && count == 2);
+  EXPECT(readers[0].txn == quire_snapshot_txn(first) && readers[0].commits_behind == 1);
+  EXPECT(readers[1].txn == quire_snapshot_txn(second) && readers[1].commits_behind == 0);
+  EXPECT(readers[0].pid == (uint64_t)getpid() && strlen(readers[0].command) > 0);
+  EXPECT(readers[0].thread == (uint64_t)gettid() && readers[0].zero[8] == 0);
+  memset(readers, 1, sizeof readers);
+  EXPECT(quire_readers(db, readers, 1, &count) == QUIRE_OK && count == 2);
+  EXPECT(readers[0].commits_behind == 1 && readers[1].txn == UINT64_C(0x0101010101010101));
+  EXPECT(quire_readers(db, NULL, 1, &count) == QUIRE_MISUSE);
+  EXPECT(quire_readers(db, readers, 1, NULL) == QUIRE_MISUSE);
+  EXPECT(quire_readers(NULL, readers, 1, &count) == QUIRE_MISUSE);
+  quire_snapshot_end(first);
+  quire_snapshot_end(second);
+  close_sound(db);
+}
+
 static void shares_memory_with_a_child(void) {
   quire_db* db = NULL;
   quire_txn* txn = NULL;
@@ -332,6 +360,7 @@ int main(void) {
   failed += run("WalksBothWays", walks_both_ways);
   failed += run("SaysWhatIsWrong", says_what_is_wrong);
   failed += run("CopiesAndChecks", copies_and_checks);
+  failed += run("TellsWhoKeepsOldStates", tells_who_keeps_old_states);
   failed += run("SharesMemoryWithAChild", shares_memory_with_a_child);
   failed += run_changes_tests();
   failed += run_multimap_tests();

@@ -253,9 +253,38 @@ static void erases_and_estimates_keys(void) {
   close_sound(db);
 }
 
+static void lists_what_its_transaction_has(void) {
+  quire_db* db = open_memory();
+  quire_table* table = NULL;
+  quire_multimap* multimap = NULL;
+  const quire_bytes* names = NULL;
+  size_t count = 7;
+  const quire_bytes a = quire_text("a");
+  quire_txn* txn = begin_in_t(db, &table);
+  EXPECT(quire_txn_tables(txn, &names, &count) == QUIRE_OK && count == 0);
+  EXPECT(put_text(table, "a") == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, quire_text("m"), &multimap) == QUIRE_OK);
+  EXPECT(quire_txn_is_multimap(txn, quire_text("m")) == QUIRE_NOT_FOUND);
+  EXPECT(quire_multimap_insert(multimap, a, a) == QUIRE_OK);
+  EXPECT(quire_txn_tables(txn, &names, &count) == QUIRE_OK && count == 2);
+  EXPECT(is_text(names[0], "m") && is_text(names[1], "t"));
+  EXPECT(quire_txn_is_multimap(txn, names[0]) == QUIRE_OK);
+  EXPECT(quire_txn_is_multimap(txn, names[1]) == QUIRE_NOT_FOUND);
+  EXPECT(quire_drop(txn, names[1]) == QUIRE_OK);
+  EXPECT(quire_txn_tables(txn, &names, &count) == QUIRE_OK && count == 1);
+  EXPECT(is_text(names[0], "m"));
+  EXPECT(quire_txn_tables(NULL, &names, &count) == QUIRE_MISUSE);
+  EXPECT(quire_txn_tables(txn, NULL, &count) == QUIRE_MISUSE);
+  EXPECT(quire_txn_tables(txn, &names, NULL) == QUIRE_MISUSE);
+  EXPECT(quire_txn_is_multimap(NULL, a) == QUIRE_MISUSE);
+  EXPECT(quire_commit(txn) == QUIRE_OK);
+  close_sound(db);
+}
+
 int run_multimap_tests(void) {
   int failed = 0;
   failed += run("ChangesMultimaps", changes_multimaps);
+  failed += run("ListsWhatItsTransactionHas", lists_what_its_transaction_has);
   failed += run("WalksPairsAndValues", walks_pairs_and_values);
   failed += run("ErasesAndEstimatesKeys", erases_and_estimates_keys);
   return failed;
