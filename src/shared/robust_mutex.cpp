@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <ctime>
 #include <string>
 
 #include <linux/futex.h>
@@ -11,11 +12,23 @@
 namespace quire::shared {
 namespace {
 
+constexpr long kSleepNanos = 50'000'000;
+constexpr long kNanosPerSecond = 1'000'000'000;
+
+timespec sleep_end() noexcept {
+  timespec end = {};
+  clock_gettime(CLOCK_REALTIME, &end);
+  end.tv_nsec += kSleepNanos;
+  end.tv_sec += end.tv_nsec / kNanosPerSecond;
+  end.tv_nsec %= kNanosPerSecond;
+  return end;
+}
+
 // True when it was taken. Consistent at once: nobody else asks the mutex who died.
 bool is_taken(int result, pthread_mutex_t& mutex) {
   if (result == 0) return true;
   if (result == EOWNERDEAD) return pthread_mutex_consistent(&mutex) == 0;
-  if (result == EBUSY) return false;
+  if (result == EBUSY || result == ETIMEDOUT) return false;
   throw Error(Errc::io, "the writer lock fails with error " + std::to_string(result) +
                             "; close the database everywhere, then open it again");
 }
@@ -44,9 +57,12 @@ bool is_owned(const pthread_mutex_t& mutex) noexcept {
 #endif
 }
 
+// Nobody sleeps for long without looking: a wake-up may be lost. Who is killed between being woken
+// and taking the mutex hands it on only while the mutex is free. If somebody was quicker who came
+// by and never slept, the word does not say any more that others sleep, and nobody wakes them.
 void lock_mutex(pthread_mutex_t& mutex) {
-  while (!is_taken(pthread_mutex_lock(&mutex), mutex)) {
-  }
+  timespec end = sleep_end();
+  while (!is_taken(pthread_mutex_timedlock(&mutex, &end), mutex)) end = sleep_end();
 }
 
 bool try_lock_mutex(pthread_mutex_t& mutex) {

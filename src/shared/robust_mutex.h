@@ -21,7 +21,8 @@ void initialise_mutex(pthread_mutex_t& mutex);
 // True when some thread of any process has it; only looks. An owner that has died has it no more.
 bool is_owned(const pthread_mutex_t& mutex) noexcept;
 
-// Throw Errc::io when the mutex was overwritten.
+// Throw Errc::io when the mutex was overwritten. A wake-up that a killed process owed to whoever
+// sleeps in `lock_mutex` comes at most 50 ms late.
 void lock_mutex(pthread_mutex_t& mutex);
 bool try_lock_mutex(pthread_mutex_t& mutex);
 void unlock_mutex(pthread_mutex_t& mutex) noexcept;
