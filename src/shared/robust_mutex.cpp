@@ -61,6 +61,7 @@ bool is_owned(const pthread_mutex_t& mutex) noexcept {
 // and taking the mutex hands it on only while the mutex is free. If somebody was quicker who came
 // by and never slept, the word does not say any more that others sleep, and nobody wakes them.
 void lock_mutex(pthread_mutex_t& mutex) {
+  if (try_lock_mutex(mutex)) return;
   timespec end = sleep_end();
   while (!is_taken(pthread_mutex_timedlock(&mutex, &end), mutex)) end = sleep_end();
 }
