@@ -14,6 +14,7 @@
 #include "db/handles.h"
 #include "db/state_checker.h"
 #include "txn/checkpoint.h"
+#include "txn/larger_log.h"
 
 namespace quire {
 namespace {
@@ -102,6 +103,7 @@ CheckReport check_all(txn::Store& store, const Listener& listener) {
     const txn::WriterHold hold(store);
     txn::settle_checkpoint(store);  // what a dead checkpointer announced is neither used nor free
     const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+    txn::drop_prepared_log(store);
     CheckReport report;
     Checker(store, report, listener).run();
     return report;

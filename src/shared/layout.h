@@ -18,7 +18,7 @@
 namespace quire::shared {
 
 inline constexpr std::uint64_t kRegionMagic = 0x006b636f6c2d7571;  // "qu-lock", as stored
-inline constexpr std::uint32_t kLayoutVersion = 5;
+inline constexpr std::uint32_t kLayoutVersion = 6;
 
 // What must agree before a process may touch a lock in here.
 struct RegionHeader {
@@ -34,9 +34,10 @@ struct RegionHeader {
 // Stages of a checkpoint (rule 12, 13). From meta_stored on it can only be completed.
 enum class CheckpointStage : std::uint32_t {
   none = 0,
-  sealing = 1,      // K is pinned, nothing of it is named by a meta yet
-  meta_stored = 2,  // a meta naming K may be on disk
-  releasing = 3,    // both metas name K; what only C used waits for a writer to release it
+  sealing = 1,       // K is pinned, nothing of it is named by a meta yet
+  meta_stored = 2,   // a meta naming K may be on disk
+  releasing = 3,     // both metas name K; what only C used waits for a writer to release it
+  log_prepared = 4,  // no checkpoint runs; what is acquired is a larger log for the next one
 };
 
 inline constexpr std::size_t kCheckpointRuns = 4;

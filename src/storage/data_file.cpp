@@ -380,16 +380,15 @@ void DataFile::fill_holes() {
       allocate(state_->growth, 0, 0, size_bytes, "fill the holes of it", state_->path));
 }
 
-std::error_code DataFile::write_zeros(std::uint64_t offset, std::uint64_t size_bytes) {
+void DataFile::write_zeros(std::uint64_t offset, std::uint64_t size_bytes) {
   if (is_private()) {
     std::memset(write_base() + offset, 0, size_bytes);
-    return {};
+    return;
   }
   QUIRE_ASSERT(state_->access == Access::read_write);
   write_zeros_at(state_->growth, offset, size_bytes,
                  "write " + std::to_string(size_bytes) + " zeros at " + std::to_string(offset),
                  state_->path);
-  return state_->flush_growth(offset, size_bytes);
 }
 
 std::error_code DataFile::flush_log(std::uint64_t offset, std::uint64_t size_bytes) {

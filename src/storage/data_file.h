@@ -153,10 +153,9 @@ class DataFile {
   void fill_holes();
 
   // Writes zeros over a range in 4 KiB writes (so that the page cache holds it in small folios:
-  // larger ones make every flush of one page write all of the folio) and flushes it through the
-  // growth description. Throws Errc::no_space and Errc::io if it cannot write; the error of the
-  // flush is returned.
-  [[nodiscard]] std::error_code write_zeros(std::uint64_t offset, std::uint64_t size_bytes);
+  // larger ones make every flush of one page write all of the folio), and flushes nothing. Throws
+  // Errc::no_space and Errc::io if it cannot write.
+  void write_zeros(std::uint64_t offset, std::uint64_t size_bytes);
 
   // Make a range durable: MS_SYNC through the read-write mapping (log) or the read-only one
   // (pages). Offsets may be unaligned; whole system pages are flushed. Zero on success; an error

@@ -13,7 +13,9 @@
 #include "base/test_points.h"
 #include "format/space_map.h"
 #include "shared/process.h"
+#include "txn/checkpoint_runs.h"
 #include "txn/flush.h"
+#include "txn/larger_log.h"
 #include "txn/log_size.h"
 #include "txn/meta_store.h"
 #include "txn/recovery.h"
@@ -36,61 +38,6 @@ constexpr std::uint64_t kSliceSpanBytes = 8 * kMiB;  // from its first page to i
 static_assert(kSliceBytes >= format::kPageBytesMax);
 
 format::StoredRun stored(PageRun run) noexcept { return {run.first.value, run.page_count}; }
-PageRun page_run(std::uint64_t packed) noexcept {
-  const shared::Run run = shared::unpack_run(packed);
-  return {PageId{run.first_page}, run.page_count};
-}
-
-// Puts a run into the first empty place of a list in the region.
-void note(std::array<std::atomic<std::uint64_t>, shared::kCheckpointRuns>& list,
-          PageRun run) noexcept {
-  for (auto& place : list) {
-    if (place.load() != 0) continue;
-    place.store(shared::pack_run({run.first.value, run.page_count}), std::memory_order_release);
-    return;
-  }
-  QUIRE_ASSERT(false);
-}
-
-void clear_list(std::array<std::atomic<std::uint64_t>, shared::kCheckpointRuns>& list) noexcept {
-  for (auto& place : list) place.store(0, std::memory_order_release);
-}
-
-void give_back_list(
-    Store& store, std::array<std::atomic<std::uint64_t>, shared::kCheckpointRuns>& list) noexcept {
-  for (auto& place : list) {
-    if (const std::uint64_t packed = place.load(); packed != 0)
-      store.allocator().give_back(page_run(packed));
-  }
-  clear_list(list);
-}
-
-void abandon(Store& store) {
-  CheckpointWords& words = store.control().checkpoint;
-  give_back_list(store, words.acquired);
-  crash_point("checkpoint: acquired runs given back");
-  clear_list(words.replaced);
-  words.pending.store(0, std::memory_order_release);
-  words.stage.store(CheckpointStage::none, std::memory_order_release);
-}
-
-void release_replaced(Store& store) {
-  CheckpointWords& words = store.control().checkpoint;
-  give_back_list(store, words.replaced);
-  crash_point("checkpoint: replaced runs given back");
-  words.stage.store(CheckpointStage::none, std::memory_order_release);
-}
-
-// A run for the new metas to name, grown for when there is none; nothing when the disk is full.
-std::optional<PageRun> acquire(Store& store, std::uint32_t page_count) {
-  CheckpointWords& words = store.control().checkpoint;
-  const auto announce = [&](PageRun run) { note(words.acquired, run); };
-  auto first = store.allocator().take_run(page_count, announce);
-  if (!first && grow_file(store, page_count))
-    first = store.allocator().take_run(page_count, announce);
-  if (!first) return std::nullopt;
-  return PageRun{*first, page_count};
-}
 
 // What a checkpoint is about to name.
 struct Plan {
@@ -112,7 +59,9 @@ class Checkpoint {
       : store_(store), words_(store.control().checkpoint), plan_(plan) {}
 
   void capture() {
-    QUIRE_ASSERT(words_.stage.load() == CheckpointStage::none);
+    QUIRE_ASSERT(words_.stage.load() == CheckpointStage::none ||
+                 (plan_.is_exclusive && is_log_prepared(store_)));
+    has_prepared_log_ = is_log_prepared(store_);
     words_.holds_writer_lock.store(plan_.is_exclusive ? 1 : 0, std::memory_order_release);
     words_.pending.store(plan_.txn.value, std::memory_order_release);
     words_.stage.store(CheckpointStage::sealing, std::memory_order_release);
@@ -132,7 +81,7 @@ class Checkpoint {
       store_.control().checkpointed_nanos.store(shared::coarse_nanos(), std::memory_order_relaxed);
       crash_point("checkpoint: captured");
     } catch (...) {
-      abandon(store_);
+      abandon_checkpoint(store_);
       throw;
     }
   }
@@ -185,36 +134,28 @@ class Checkpoint {
   }
 
   void move_log() {
-    if (const auto lower = acquire_lower(meta_.log, plan_.packing.log_pages_max)) {
-      place_log(*lower);
+    if (has_prepared_log_) {
+      const PageRun prepared = acquired_runs(store_).at(0);
+      if (sabotaged("prepared_log_given_back")) give_back_acquired(store_);
+      replace_log(prepared, prepared.page_count);
+    } else if (const auto lower = acquire_lower(meta_.log, plan_.packing.log_pages_max)) {
+      replace_log(lower, lower->page_count);
     } else if (const std::uint32_t wanted_pages =
                    larger_log_pages(store_, plan_.state, plan_.outgrows_log);
                wanted_pages != 0 && wanted_pages <= plan_.packing.log_pages_max) {
-      enlarge_log(wanted_pages);
+      replace_log(acquire_run(store_, wanted_pages), wanted_pages);
     }
   }
 
-  // Without it the log we have does as well, with more checkpoints; without a map there is no
-  // checkpoint.
-  void enlarge_log(std::uint32_t page_count) {
-    const auto run = acquire(store_, page_count);
-    if (run && has_room_for_map()) {
+  // Where it cannot be, the log we have does as well, with more checkpoints; without a map there is
+  // none.
+  void replace_log(const std::optional<PageRun>& run, std::uint32_t page_count) {
+    if (run && has_room_for_map(store_, meta_) && (has_prepared_log_ || write_zeros(*run))) {
       place_log(*run);
     } else {
       note_log_refused(store_, std::uint64_t{page_count} * store_.facts().page_bytes);
-      give_back_list(store_, words_.acquired);
+      give_back_acquired(store_);
     }
-  }
-
-  bool has_room_for_map() {
-    const std::uint32_t needed = map_pages_needed();
-    return meta_.map[1 - meta_.current_map].page_count >= needed ||
-           store_.allocator().has_run(needed * 2) || grow_file(store_, needed * 2);
-  }
-
-  std::uint32_t map_pages_needed() const noexcept {
-    return static_cast<std::uint32_t>(
-        format::map_pages_needed(store_.allocator().file_pages(), store_.facts().page_bytes));
   }
 
   // A better place for what has one, without growing the file: smaller, or down from beyond the
@@ -225,16 +166,24 @@ class Checkpoint {
     if (!is_smaller && now.first_page + now.page_count <= plan_.packing.limit) return std::nullopt;
     const auto lowest = store_.allocator().lowest_run(page_count);
     if (!lowest || (!is_smaller && lowest->value >= now.first_page)) return std::nullopt;
-    return acquire(store_, page_count);
+    return acquire_run(store_, page_count);
+  }
+
+  // False where a file system is full that copies what is overwritten.
+  bool write_zeros(PageRun run) {
+    const std::uint64_t page_bytes = store_.facts().page_bytes;
+    try {
+      store_.data().write_zeros(run.first.value * page_bytes, run.page_count * page_bytes);
+      return true;
+    } catch (const Error& error) {
+      if (error.code() == Errc::no_space) return false;
+      throw;
+    }
   }
 
   void place_log(PageRun run) {
     const std::uint64_t page_bytes = store_.facts().page_bytes;
-    if (const auto error =
-            store_.data().write_zeros(run.first.value * page_bytes, run.page_count * page_bytes)) {
-      store_.poison(error, "writing a new log");
-    }
-    note(words_.replaced, {PageId{meta_.log.first_page}, meta_.log.page_count});
+    note_replaced(store_, {PageId{meta_.log.first_page}, meta_.log.page_count});
     meta_.log = stored(run);
     meta_.log_start = (meta_.log_start + page_bytes - 1) / page_bytes * page_bytes;
   }
@@ -242,18 +191,18 @@ class Checkpoint {
   void place_map() {
     meta_.current_map = 1 - meta_.current_map;
     format::StoredRun& map = meta_.map[meta_.current_map];
-    if (map.page_count < map_pages_needed()) {
+    if (map.page_count < map_pages_needed(store_)) {
       // Twice what is needed, so that it is not outgrown at once, also not by the growth that
       // making it may take.
-      note(words_.replaced, {PageId{map.first_page}, map.page_count});
-      const auto run = acquire(store_, map_pages_needed() * 2);
+      note_replaced(store_, {PageId{map.first_page}, map.page_count});
+      const auto run = acquire_run(store_, map_pages_needed(store_) * 2);
       if (!run) throw Error(Errc::no_space, store_.name() + ": no room for a larger space map");
       map = stored(*run);
     } else if (const auto lower = acquire_lower(map, map.page_count)) {
-      note(words_.replaced, {PageId{map.first_page}, map.page_count});
+      note_replaced(store_, {PageId{map.first_page}, map.page_count});
       map = stored(*lower);
     }
-    QUIRE_ASSERT(map.page_count >= map_pages_needed());
+    QUIRE_ASSERT(map.page_count >= map_pages_needed(store_));
     meta_.page_count = store_.allocator().file_pages();
   }
 
@@ -275,9 +224,7 @@ class Checkpoint {
           clear_in_map({PageId{entry.first_page}, entry.page_count});
         });
     if (!plan_.commits) store_.allocator().for_each_taken([&](PageRun run) { clear_in_map(run); });
-    for (auto& place : words_.replaced) {
-      if (const std::uint64_t packed = place.load(); packed != 0) clear_in_map(page_run(packed));
-    }
+    for (const PageRun run : replaced_runs(store_)) clear_in_map(run);
   }
 
   // The file is cut there when both metas are durable (rule 7).
@@ -355,14 +302,15 @@ class Checkpoint {
   Plan plan_;
   format::Meta meta_;
   int first_slot_ = 0;
+  bool has_prepared_log_ = false;
 };
 
-// What is left to do once nobody else holds the checkpoint lock.
+// What is left to do once nobody else holds the checkpoint lock. A prepared log stays.
 void settle_locked(Store& store) {
   const CheckpointStage stage = store.control().checkpoint.stage.load(std::memory_order_acquire);
-  if (stage == CheckpointStage::sealing) abandon(store);
+  if (stage == CheckpointStage::sealing) abandon_checkpoint(store);
   if (stage == CheckpointStage::meta_stored && sabotaged("stored_meta_abandoned")) {
-    abandon(store);
+    abandon_checkpoint(store);
   } else if (stage == CheckpointStage::meta_stored) {
     store.require_healthy();
     complete_checkpoint(store);
@@ -389,7 +337,8 @@ void run_exclusively(Store& store, Plan plan) {
   try {
     run.write_out();
   } catch (...) {
-    if (store.control().checkpoint.stage.load() == CheckpointStage::sealing) abandon(store);
+    if (store.control().checkpoint.stage.load() == CheckpointStage::sealing)
+      abandon_checkpoint(store);
     throw;
   }
   settle_locked(store);
@@ -401,6 +350,7 @@ void checkpoint(Store& store, bool mark_clean) {
   WriterHold writer(store);
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
+  drop_prepared_log(store);
   Plan plan = plan_for_visible(store);
   plan.clean = mark_clean;
   const bool is_marked = !mark_clean || store.control().clean.load() == 1;
@@ -415,6 +365,7 @@ void checkpoint_packed(Store& store, const Packing& packing, bool mark_clean) {
   const WriterHold writer(store);
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
+  drop_prepared_log(store);
   Plan plan = plan_for_visible(store);
   plan.clean = mark_clean;
   plan.packing = packing;
@@ -424,6 +375,7 @@ void checkpoint_packed(Store& store, const Packing& packing, bool mark_clean) {
 void checkpoint_by_writer(Store& store) {
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
+  drop_prepared_log(store);
   if (store.visible() > store.checkpointed()) run_exclusively(store, plan_for_visible(store));
 }
 
@@ -435,11 +387,16 @@ bool checkpoint_if_due(Store& store) {
   if (!checkpoint_lock.owns_lock()) return true;
   settle_locked(store);
   if (!is_checkpoint_due(store)) return true;
-  if (larger_log_pages(store, store.visible_state()) != 0) {
-    run_exclusively(store, plan_for_visible(store));
+  const Plan plan = plan_for_visible(store);
+  if (is_log_prepared(store)) {
+    run_exclusively(store, plan);
     return true;
   }
-  const Plan plan = plan_for_visible(store);
+  if (const auto larger = begin_larger_log(store, plan.state)) {
+    writer.release();
+    write_larger_log(store, *larger);
+    return false;  // it is moved to when nobody has the writer lock
+  }
   Checkpoint run(store, plan);
   run.capture();
   writer.release();
@@ -463,7 +420,7 @@ void settle_checkpoint(Store& store) {
   const CheckpointStage stage = store.control().checkpoint.stage.load(std::memory_order_acquire);
   if (stage == CheckpointStage::releasing) {
     release_replaced(store);
-  } else if (stage != CheckpointStage::none) {
+  } else if (stage != CheckpointStage::none && stage != CheckpointStage::log_prepared) {
     // Its owner holds the checkpoint lock for as long as it lives and has not failed.
     const std::unique_lock checkpoint_lock(store.checkpoint_lock(), std::try_to_lock);
     if (checkpoint_lock.owns_lock()) settle_locked(store);

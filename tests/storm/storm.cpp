@@ -437,5 +437,6 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (!looked_at.empty()) return storm::look(looked_at);
   test_points::sabotage = sabotage;
+  test_points::strain = true;
   return storm::Storm(options).run();
 }
