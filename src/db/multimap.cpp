@@ -301,9 +301,11 @@ std::uint64_t MultimapView::estimate(Bytes first, std::optional<Bytes> limit) co
 std::vector<KeyCursor> MultimapView::sample(std::size_t count) const {
   const auto& state = MultimapAccess::state(*this);
   std::vector<KeyCursor> sampled;
-  if (count >= key_count()) {
+  if (count >= key_count()) {  // as the file counts them: there may be more
     const KeyCursor limit = at_end<Over::keys>(state);
-    for (auto at = at_begin<Over::keys>(state); at != limit; ++at) sampled.push_back(at);
+    for (auto at = at_begin<Over::keys>(state); sampled.size() < count && at != limit; ++at) {
+      sampled.push_back(at);
+    }
     return sampled;
   }
   for (std::size_t i = 0; i < count; ++i) {

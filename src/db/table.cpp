@@ -213,8 +213,9 @@ Cursor TableView::nth(std::uint64_t index) const {
 std::vector<Cursor> TableView::sample(std::size_t count) const {
   std::vector<Cursor> entries;
   const std::uint64_t size = this->size();
-  if (count >= size) {
-    for (Cursor at = begin(); at != end(); ++at) entries.push_back(at);
+  if (count >= size) {  // as the file counts them: there may be more
+    const Cursor limit = end();
+    for (Cursor at = begin(); entries.size() < count && at != limit; ++at) entries.push_back(at);
     return entries;
   }
   for (std::size_t i = 0; i < count; ++i) {

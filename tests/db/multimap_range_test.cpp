@@ -231,30 +231,38 @@ class MiscountedPairs : public MultimapRanges {
     }
   }
 
-  // Where the catalogue of the newest commit has the count, in the file.
-  static std::ptrdiff_t offset_of_count(Database& db) {
+  // Where the record of a table in the catalogue of the newest commit has a count, in the file.
+  struct Count {
+    const char* table;
+    std::size_t offset;
+  };
+  static constexpr Count kPairCount{"map", offsetof(format::TableRecord, pair_count)};
+  static constexpr std::size_t kEntryCount =
+      offsetof(format::TableRecord, tree) + offsetof(format::TreeRoot, entry_count);
+
+  static std::ptrdiff_t offset_of(Database& db, const Count& count) {
     txn::Store& store = detail::Access::store(db);
     const pages::PageView view = store.view(store.allocator().file_pages());
-    const auto record = btree::get(view, store.visible_state().catalogue, "map").value();
+    const auto record = btree::get(view, store.visible_state().catalogue, count.table).value();
     return reinterpret_cast<const std::byte*>(record.data()) - view.base +
-           static_cast<std::ptrdiff_t>(offsetof(format::TableRecord, pair_count));
+           static_cast<std::ptrdiff_t>(count.offset);
   }
 
   void set_pair_count(Database& db, std::uint64_t count) {
     skip_final_check();
     std::fstream file{file_, std::ios::in | std::ios::out | std::ios::binary};
-    file.seekp(offset_of_count(db));
+    file.seekp(offset_of(db, kPairCount));
     file.write(reinterpret_cast<const char*>(&count), sizeof count);
   }
 
   // Of a closed file, with a new checksum of the page, as a hostile program does it.
-  void forge_pair_count(std::uint64_t count) {
+  void forge(const Count& where, std::uint64_t count) {
     skip_final_check();
     std::ptrdiff_t offset = 0;
     std::uint64_t seed = 0;
     {
       Database db{file_};
-      offset = offset_of_count(db);
+      offset = offset_of(db, where);
       seed = detail::Access::store(db).facts().checksum_seed;
     }
     constexpr std::uint32_t kPageBytes = 4096;
@@ -316,7 +324,7 @@ TEST_F(MiscountedPairs, AreFoundAndLoseNothingHoweverOftenTheFileIsOpened) {
       fill(db);
       db.put("another", "table");
     }
-    forge_pair_count(count);
+    forge(kPairCount, count);
     std::uint64_t expected = 12;
     for (std::uint64_t opened = 0; opened < 3; ++opened) {
       Database db{file_};
@@ -340,6 +348,24 @@ TEST_F(MiscountedPairs, AreFoundAndLoseNothingHoweverOftenTheFileIsOpened) {
     EXPECT_EQ(pairs(Database{target}).size(), expected);
     expect_sound(target);
   }
+}
+
+// A caller's arrays have room for as many as it asks for, whatever the file counts.
+TEST_F(MiscountedPairs, NoMoreAreSampledThanWereAskedFor) {
+  {
+    Database db{file_};
+    fill(db);
+    db.write([](Transaction& tx) {
+      for (const char* key : {"a", "b", "c"}) tx.table("plain").put(key, "1");
+    });
+  }
+  for (const char* table : {"map", "plain"}) forge({table, kEntryCount}, 1);
+  const Database db{file_};
+  const Snapshot now = db.snapshot();
+  ASSERT_EQ(now.table("plain").size(), 1u);
+  ASSERT_EQ(now.multimap("map").key_count(), 1u);
+  EXPECT_EQ(now.table("plain").sample(2).size(), 2u);
+  EXPECT_EQ(now.multimap("map").sample(2).size(), 2u);
 }
 
 TEST_F(MultimapEstimates, CountKeysNotPairs) {
