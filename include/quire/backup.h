@@ -32,7 +32,7 @@ struct BackupReport {
 //
 // Memory: two bits per page of the file. Cost: reads each page and value once.
 // Errors: Errc::corrupt; Errc::io, no_space, unsupported_filesystem of the target; Errc::misuse
-// when the path exists. Nothing is left at the path then.
+// when the path exists: that file stays. After any other nothing is left at the path.
 QUIRE_API BackupReport backup(const Snapshot& source, const std::filesystem::path& target,
                               const BackupOptions& options = {});
 QUIRE_API BackupReport backup(const Snapshot& source, int descriptor,
@@ -57,7 +57,8 @@ QUIRE_API BackupReport backup_since(const Snapshot& source, std::uint64_t txn, i
 //
 // Errors: Errc::misuse when the increment is not for this file as it is; Errc::corrupt when it is
 // damaged or cut short; Errc::busy while somebody has the file open; Errc::not_a_database,
-// wrong_version, io, no_space. The file is as before then.
+// wrong_version, io, no_space. After io or no_space the file is as before or the new state as a
+// whole, as its commit tells (the last flush may have failed); after any other as before.
 QUIRE_API BackupReport apply_increment(const std::filesystem::path& database,
                                        const std::filesystem::path& increment,
                                        const BackupOptions& options = {});

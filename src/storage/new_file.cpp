@@ -90,4 +90,8 @@ bool NewFile::link() {
   return false;
 }
 
+void NewFile::unlink() noexcept {
+  (void)system.unlinkat(directory_.get(), path_.filename().c_str(), 0);
+}
+
 }  // namespace quire::storage

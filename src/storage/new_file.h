@@ -29,6 +29,9 @@ class NewFile {
   // Errc::no_space.
   [[nodiscard]] bool link();
 
+  // Takes the name away again.
+  void unlink() noexcept;
+
  private:
   bool open_nameless(unsigned mode);
   void open_named(unsigned mode);

@@ -66,6 +66,7 @@ void OutStream::complete() {
     throw Error(Errc::misuse, path_.string() + ": exists already; write to a new path");
   }
   if (const std::error_code failed = flush_directory(file_->directory())) {
+    file_->unlink();
     throw_errno(failed.value(), "flush the directory", path_);
   }
 }

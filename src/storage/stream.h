@@ -32,7 +32,7 @@ class OutStream {
   std::uint64_t written_bytes() const noexcept { return offset_; }
 
   // Of a new file: on disk, and then under its name. Throws Errc::misuse when the name exists,
-  // Errc::io.
+  // Errc::io, no_space; then it has none.
   void complete();
 
  private:
@@ -59,7 +59,7 @@ class InStream {
 };
 
 // Gives a file that has a name another one, in the place of the file that has that now, and makes
-// it durable. Throws Errc::io.
+// it durable. Throws Errc::io, no_space; then either name may be the one that it has.
 void replace_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace quire::storage

@@ -1,15 +1,19 @@
 // Copies page by page: whole ones while writers go on, increments, and what applying them makes.
 #include <quire/quire.h>
 
+#include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "storage/system.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -49,6 +53,21 @@ class BackupTest : public DatabaseTest {
     for (const char* name : {"", "people", "log"}) {
       EXPECT_EQ(entries(now.table(name)), entries(source.table(name)));
     }
+  }
+
+  // Of a call during which directories cannot be flushed.
+  template <typename Call>
+  static std::optional<Errc> errc_without_directories(Call&& call) {
+    const storage::System real = storage::system;
+    storage::system.fsync = [](int descriptor) {
+      struct stat status = {};
+      if (::fstat(descriptor, &status) != 0 || !S_ISDIR(status.st_mode)) return ::fsync(descriptor);
+      errno = EIO;
+      return -1;
+    };
+    const std::optional<Errc> code = errc_of(call);
+    storage::system = real;
+    return code;
   }
 
   std::uint64_t seed_ = choose_seed("backup");
@@ -135,6 +154,24 @@ TEST_F(Backups, ThatAreEndedByTheirProgressLeaveNothing) {
   const BackupOptions ending{.on_progress = [](auto, auto) { throw std::runtime_error("enough"); }};
   EXPECT_THROW(backup(db.snapshot(), target("copy"), ending), std::runtime_error);
   EXPECT_FALSE(std::filesystem::exists(target("copy")));
+}
+
+TEST_F(Backups, WhoseNameCannotBeMadeDurableLeaveNothing) {
+  Database db{file_, {.background_checkpoints = false}};
+  change(db, random_, 10);
+  EXPECT_EQ(errc_without_directories([&] { backup(db.snapshot(), target("copy")); }), Errc::io);
+  EXPECT_FALSE(std::filesystem::exists(target("copy")));
+}
+
+TEST_F(Increments, WhoseNameCannotBeMadeDurableLeaveOneStateOrTheOther) {
+  Database db{file_, {.background_checkpoints = false}};
+  change(db, random_, 100);
+  const BackupReport whole = backup(db.snapshot(), target("copy"));
+  change(db, random_, 100);
+  backup_since(db.snapshot(), whole.txn, target("increment"));
+  EXPECT_EQ(errc_without_directories([&] { apply_increment(target("copy"), target("increment")); }),
+            Errc::io);
+  expect_same(db.snapshot(), target("copy"));
 }
 
 TEST_F(Backups, DoNotGiveDamageFreshChecksums) {
