@@ -62,7 +62,8 @@ class QUIRE_API ValueReader {
   // The next bytes, as many as asked for unless the value ends before; empty at its end. They point
   // into the map and stay there, but looking at them once more after the next call costs a page
   // fault each. With Options::verify the value's checksum is compared when its last bytes are asked
-  // for: then Errc::corrupt, and what was read before is not to be believed either.
+  // for: then Errc::corrupt, again from each later call, and what was read before is not to be
+  // believed either.
   Bytes next(std::size_t bytes_max = std::size_t{1} << 20);
 
   std::uint64_t size_bytes() const noexcept;

@@ -38,6 +38,14 @@ struct detail::ValueReaderState {
   bool is_extent = false;
   format::ExtentRef extent = {};
   std::optional<format::RunningChecksum> checksum = {};  // where it is verified
+  bool is_damaged = false;                               // as the checksum has shown
+
+  void require_sound() const {
+    if (!is_damaged) return;
+    throw Error(Errc::corrupt, file->name() + ": page " + std::to_string(extent.first_page) +
+                                   ": checksum mismatch of a value; run kvtool check, restore "
+                                   "from a copy");
+  }
 };
 
 ValueWriter detail::ValueAccess::make(std::unique_ptr<ValueWriterState> state) {
@@ -122,6 +130,7 @@ Bytes ValueReader::next(std::size_t bytes_max) {
   detail::ValueReaderState& state = require(state_);
   db::require_own_process(*state.file);
   return detail::readable(state.file, [&] {
+    state.require_sound();
     const std::uint64_t left = state.size_bytes - state.read_bytes;
     const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, left));
     const std::byte* piece = state.bytes + state.read_bytes;
@@ -136,13 +145,9 @@ Bytes ValueReader::next(std::size_t bytes_max) {
     state.read_bytes += step;
     if (state.checksum && step > 0) {
       state.checksum->add(piece, step);
-      if (state.read_bytes == state.size_bytes &&
-          state.checksum->value() != state.extent.checksum) {
-        throw Error(Errc::corrupt, state.file->name() + ": page " +
-                                       std::to_string(state.extent.first_page) +
-                                       ": checksum mismatch of a value; run kvtool check, restore "
-                                       "from a copy");
-      }
+      state.is_damaged =
+          state.read_bytes == state.size_bytes && state.checksum->value() != state.extent.checksum;
+      state.require_sound();
     }
     return Bytes(reinterpret_cast<const char*>(piece), step);
   });

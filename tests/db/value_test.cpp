@@ -296,6 +296,8 @@ TEST_F(ValueReaders, FindAChangedByteAtTheEndWhenTheyVerify) {
     ASSERT_TRUE(reader.has_value());
     EXPECT_EQ(errc_of([&] { read_all(*reader, 100'000); }),
               verify == Verify::never ? std::nullopt : std::optional(Errc::corrupt));
+    EXPECT_EQ(errc_of([&] { reader->next(); }),  // that is not the end of a whole value
+              verify == Verify::never ? std::nullopt : std::optional(Errc::corrupt));
   }
 }
 
