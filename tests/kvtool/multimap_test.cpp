@@ -68,6 +68,17 @@ TEST_F(MultimapOnTheShell, IsMadeOfWhatListPrints) {
   done({"check", copy});
 }
 
+TEST_F(MultimapOnTheShell, IsMadeOfNothingWhenAskedFor) {
+  done({"load", file_, "--table", "empty", "--multimap"}, "");
+  const std::string before = done({"dump", file_});
+  EXPECT_NE(before.find("multimap empty\n"), std::string::npos) << before;
+  for (const char* table : {"empty", "cities"}) {
+    done({"load", file_, "--table", table, "--multimap"}, "");
+  }
+  EXPECT_EQ(done({"dump", file_}), before);
+  done({"check", file_});
+}
+
 TEST_F(MultimapOnTheShell, IsNotMadeOfWhatItCannotHold) {
   const std::string before = done({"dump", file_});
   refused(2, {"load", file_, "--multimap"}, "a\tb\n");

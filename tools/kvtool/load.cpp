@@ -59,6 +59,7 @@ class Loader {
       : database_(database), batch_count_(arguments.batch_count) {
     const std::string& name = arguments.database.table;
     begin(name, arguments.is_multimap || database.snapshot().is_multimap(name));
+    is_table_new_ = arguments.is_multimap;
   }
 
   void store(ItemKind kind, const LoadItem& item) {
@@ -124,7 +125,7 @@ class Loader {
     committed_count_ = entry_count_;
   }
 
-  // Only a put creates a table, and a dump may hold one without entries.
+  // Only a put creates a table, and one that was asked for, or is in a dump, may have no entries.
   void keep_empty_table() {
     if (!is_table_new_ || table_name_.empty()) {
       return;
