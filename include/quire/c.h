@@ -26,7 +26,9 @@
  * Threads. A database: any, at once. A snapshot and its tables: any, at once. A transaction and
  * what belongs to it: the thread that began it; elsewhere every call is QUIRE_MISUSE, and changes
  * nothing. A cursor, a value reader: one at a time. A thread must not be cancelled (pthread_cancel)
- * inside a call: that ends the process. pthread_setcancelstate keeps it off meanwhile.
+ * inside a call: that ends the process. pthread_setcancelstate keeps it off meanwhile. In a child
+ * after fork every call that returns a code is QUIRE_FORKED for what was inherited, or, for a
+ * transaction of another thread, QUIRE_MISUSE: open the file anew there.
  */
 #pragma once
 
@@ -177,8 +179,8 @@ typedef struct quire_reader {
  * be more. `readers` may be null where `size` is 0. Waits for nobody. */
 QUIRE_API int quire_readers(quire_db* db, quire_reader* readers, size_t size, size_t* count);
 
-/* Judges the whole file. QUIRE_CORRUPT: the text is the first fault. `fault_count` may be null; its
- * number is stored whatever is returned, 0 when the file could not be judged. */
+/* Judges the whole file. QUIRE_CORRUPT: the text names the first fault. `fault_count` may be null;
+ * its number is stored whatever is returned, 0 when the file could not be judged. */
 QUIRE_API int quire_check(quire_db* db, uint64_t* fault_count);
 
 /* What the newest commit left, unchanging until quire_snapshot_end. */
@@ -207,8 +209,8 @@ typedef struct quire_backup_report {
 
 /* Writes the snapshot page by page, so that increments can be applied to it: to a path that does
  * not exist, or to a descriptor from its beginning to its end without seeking. `options` and
- * `report` may be null. After anything but QUIRE_OK nothing is at the path; what a descriptor got
- * is of no use then. */
+ * `report` may be null. QUIRE_MISUSE where the path exists: that file stays. After any other error
+ * and QUIRE_STOPPED nothing is at the path; what a descriptor got is of no use then. */
 QUIRE_API int quire_backup(const quire_snapshot* snapshot, const char* path,
                            const quire_backup_options* options, quire_backup_report* report);
 QUIRE_API int quire_backup_descriptor(const quire_snapshot* snapshot, int descriptor,
@@ -224,8 +226,9 @@ QUIRE_API int quire_backup_since_descriptor(const quire_snapshot* snapshot, uint
 
 /* Makes a backup, which nobody has open or has written to, what a backup of the increment's
  * snapshot would be. QUIRE_MISUSE: the increment is not for it as it is; QUIRE_BUSY: somebody has
- * it open; QUIRE_CORRUPT: the increment is damaged or cut short. After anything but QUIRE_OK the
- * file is as before. */
+ * it open; QUIRE_CORRUPT: the increment is damaged or cut short. After QUIRE_IO or QUIRE_NO_SPACE
+ * the file is as before or the new state as a whole, as its commit tells; after any other error and
+ * QUIRE_STOPPED as before. */
 QUIRE_API int quire_apply_increment(const char* database, const char* increment,
                                     const quire_backup_options* options,
                                     quire_backup_report* report);
@@ -240,13 +243,13 @@ typedef struct quire_compact_report {
 } quire_compact_report;
 
 /* One step of making the file smaller while others use it, as quire::compact: moves up to about
- * `step_bytes` (0: 16 MiB) from its end and commits that. QUIRE_NOT_FOUND: nothing is left to be
- * moved, or nothing can be. `report` may be null, and is stored then, too. The file is cut when the
- * last process closes it. */
+ * `step_bytes` (0: 16 MiB), but 64 pages at least, from its end and commits that. QUIRE_NOT_FOUND:
+ * nothing is left to be moved, or nothing can be. `report` may be null, and is stored then, too.
+ * The file is cut when the last process closes it. */
 QUIRE_API int quire_compact(quire_db* db, uint64_t step_bytes, quire_compact_report* report);
 
 /* The write transaction. quire_begin waits for the running one, with a timeout for so long (0: not
- * at all), then QUIRE_BUSY. */
+ * at all; negative: for ever), then QUIRE_BUSY. */
 QUIRE_API int quire_begin(quire_db* db, quire_txn** txn);
 QUIRE_API int quire_begin_within(quire_db* db, int64_t timeout_nanoseconds, quire_txn** txn);
 
@@ -306,7 +309,7 @@ QUIRE_API int quire_nth(const quire_table* table, uint64_t index, quire_bytes* k
 
 /* Up to `count` entries spread evenly, in order and each at most once, all where there are no more:
  * for cutting work into parts. Stored from the beginning of `keys` and `values`, of which either
- * may be null; `found` is how many. A descent for each. */
+ * may be null; `found` is how many. A descent for each. After an error they hold anything. */
 QUIRE_API int quire_sample(const quire_table* table, size_t count, quire_bytes* keys,
                            quire_bytes* values, size_t* found);
 

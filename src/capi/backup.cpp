@@ -6,7 +6,8 @@ using namespace quire::capi;
 
 namespace {
 
-static_assert(sizeof(quire_backup_options) == 64 && sizeof(quire_backup_report) == 64);
+static_assert(sizeof(quire_backup_options) == 64 && sizeof(quire_backup_report) == 64 &&
+              sizeof(quire_compact_report) == 64);
 
 struct Stopped {};  // by the caller's progress function
 

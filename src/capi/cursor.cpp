@@ -72,8 +72,8 @@ class Walk : public quire_cursor {
     return forwards(is_before(found, first_) ? first_ : within(found), key, value);
   }
 
-  void put(quire::Bytes) override { refuse_change(); }
-  void erase() override { refuse_change(); }
+  void put(quire::Bytes) override { refuse_to_change(); }
+  void erase() override { refuse_to_change(); }
 
  protected:
   // Where the range begins, at an entry, between the one before it and `at_`, where it ends.
@@ -82,7 +82,8 @@ class Walk : public quire_cursor {
   // The entry where the cursor stands.
   const Position& entry() const {
     if (place_ != Place::inside) {
-      throw quire::Error(quire::Errc::misuse, "the cursor stands at no entry");
+      throw quire::Error(quire::Errc::misuse,
+                         "the cursor stands at no entry; move it to one first");
     }
     return at_;
   }
@@ -95,7 +96,7 @@ class Walk : public quire_cursor {
   }
 
  private:
-  [[noreturn]] static void refuse_change() {
+  [[noreturn]] static void refuse_to_change() {
     throw quire::Error(quire::Errc::misuse,
                        "a cursor of a multimap changes nothing; use quire_multimap_erase");
   }
@@ -175,7 +176,7 @@ class TableWalk final : public Walk<Entries> {
   }
 
   quire::Table& changing() {
-    if (!table_) throw quire::Error(quire::Errc::read_only, "the table is that of a snapshot");
+    if (!table_) quire::capi::refuse_change("table");
     return *table_;
   }
 

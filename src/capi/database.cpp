@@ -22,7 +22,8 @@ static_assert(QUIRE_CORRUPT == int(Errc::corrupt) &&
 static_assert(QUIRE_VERIFY_NEVER == int(Verify::never) &&
               QUIRE_VERIFY_FIRST_TOUCH == int(Verify::first_touch) &&
               QUIRE_VERIFY_ALWAYS == int(Verify::always));
-static_assert(sizeof(quire_options) == 64);
+static_assert(sizeof(quire_options) == 64 && sizeof(quire_statistics) == 256 &&
+              sizeof(quire_reader) == 192);
 
 int keep(int code, const char* text) noexcept {
   std::snprintf(message, sizeof message, "%s", text);
@@ -196,8 +197,10 @@ int quire_check(quire_db* db, uint64_t* fault_count) {
     store(fault_count, report.fault_count);
     if (report.ok()) return QUIRE_OK;
     const quire::Fault& first = report.faults.front();
+    const std::string place =
+        db->database.path().string() + ": page " + std::to_string(first.page) + ": ";
     return keep(QUIRE_CORRUPT,
-                ("page " + std::to_string(first.page) + ": " + first.reason).c_str());
+                (place + first.reason + "; restore from a copy, or run kvtool salvage").c_str());
   });
 }
 

@@ -18,25 +18,30 @@
 #include <variant>
 #include <vector>
 
+namespace quire::capi {
+
+// A table or multimap as it can be read, whether it can also be changed or not.
+template <typename View, typename Changing>
+const View& view_of(const std::variant<View, Changing>& either) {
+  const auto* changing = std::get_if<Changing>(&either);
+  return changing != nullptr ? *changing : std::get<View>(either);
+}
+
+}  // namespace quire::capi
+
 struct quire_table {
   std::variant<quire::TableView, quire::Table> table;
   std::string taken = {};                                             // by quire_take
   std::shared_ptr<const bool> life = std::make_shared<const bool>();  // see quire::capi::Owner
 
   bool is_of_transaction() const { return std::holds_alternative<quire::Table>(table); }
-  const quire::TableView& view() const {
-    const auto* changing = std::get_if<quire::Table>(&table);
-    return changing != nullptr ? *changing : std::get<quire::TableView>(table);
-  }
+  const quire::TableView& view() const { return quire::capi::view_of(table); }
 };
 
 struct quire_multimap {
   std::variant<quire::MultimapView, quire::Multimap> multimap;
 
-  const quire::MultimapView& view() const {
-    const auto* changing = std::get_if<quire::Multimap>(&multimap);
-    return changing != nullptr ? *changing : std::get<quire::MultimapView>(multimap);
-  }
+  const quire::MultimapView& view() const { return quire::capi::view_of(multimap); }
 };
 
 struct quire_db {
@@ -59,7 +64,7 @@ struct Listed {
 
 struct quire_snapshot {
   quire::Snapshot snapshot;
-  std::mutex mutex = {};  // of what follows
+  std::mutex mutex = {};  // of what follows; in a forked child maybe nobody's to release
   quire::capi::ByName<quire_table> tables = {};
   quire::capi::ByName<quire_multimap> multimaps = {};
   std::optional<quire::capi::Listed> listed = {};
@@ -113,7 +118,7 @@ int guarded(Body&& body) noexcept {
 template <typename... Pointers>
 void require(Pointers... pointers) {
   const bool is_any_null = (... || !pointers);
-  if (is_any_null) throw Error(Errc::misuse, "a handle or result is null");
+  if (is_any_null) throw Error(Errc::misuse, "a handle or result is null; pass one");
 }
 
 inline bool is_anothers(const quire_txn& txn) noexcept {
@@ -151,15 +156,29 @@ class Owner {
   std::optional<std::thread::id> thread_;
 };
 
-// The table, which must be one that can change.
+[[noreturn]] inline void refuse_change(const std::string& kind) {
+  throw Error(Errc::read_only, "the " + kind + " is that of a snapshot; ask quire_txn_" + kind +
+                                   " for one that can change");
+}
+
+// The table or multimap, which must be one that can change.
 inline Table& changing(quire_table* table) {
   require(table);
-  if (!table->is_of_transaction()) throw Error(Errc::read_only, "the table is that of a snapshot");
-  return std::get<Table>(table->table);
+  auto* const found = std::get_if<Table>(&table->table);
+  if (found == nullptr) refuse_change("table");
+  return *found;
+}
+inline Multimap& changing(quire_multimap* multimap) {
+  require(multimap);
+  auto* const found = std::get_if<Multimap>(&multimap->multimap);
+  if (found == nullptr) refuse_change("multimap");
+  return *found;
 }
 
 inline Bytes bytes(const quire_bytes& given) {
-  if (given.data == nullptr && given.size != 0) throw Error(Errc::misuse, "bytes at null");
+  if (given.data == nullptr && given.size != 0) {
+    throw Error(Errc::misuse, "bytes at null; null needs size 0");
+  }
   return {static_cast<const char*>(given.data), given.size};
 }
 
@@ -188,11 +207,10 @@ inline void store(std::uint64_t* result, std::uint64_t number) noexcept {
   if (result != nullptr) *result = number;
 }
 
-// The handle of that name. A known one is still asked for again: what refuses a new one, like a
-// table of the other kind or a broken transaction, refuses it as well.
-template <typename Handle, typename Open>
-Handle* handle_of(ByName<Handle>& handles, Bytes name, Open open) {
-  auto opened = open();
+// The handle of that name, which was opened again also where it is known: what refuses a new one,
+// like a table of the other kind or a broken transaction, refuses it as well.
+template <typename Handle, typename Opened>
+Handle* handle_of(ByName<Handle>& handles, Bytes name, Opened opened) {
   auto known = handles.find(name);
   if (known == handles.end()) known = handles.emplace(name, Handle{std::move(opened)}).first;
   return &known->second;

@@ -2,26 +2,13 @@
 
 using namespace quire::capi;
 
-namespace {
-
-quire::Multimap& changing(quire_multimap* multimap) {
-  require(multimap);
-  auto* found = std::get_if<quire::Multimap>(&multimap->multimap);
-  if (found == nullptr) {
-    throw quire::Error(quire::Errc::read_only, "the multimap is that of a snapshot");
-  }
-  return *found;
-}
-
-}  // namespace
-
 int quire_snapshot_multimap(quire_snapshot* snapshot, quire_bytes name, quire_multimap** multimap) {
   return guarded([&]() -> int {
     require(snapshot, multimap);
     const quire::Bytes wanted = bytes(name);
+    const quire::MultimapView opened = snapshot->snapshot.multimap(wanted);
     const std::lock_guard lock(snapshot->mutex);
-    *multimap =
-        handle_of(snapshot->multimaps, wanted, [&] { return snapshot->snapshot.multimap(wanted); });
+    *multimap = handle_of(snapshot->multimaps, wanted, opened);
     return QUIRE_OK;
   });
 }
@@ -31,8 +18,7 @@ int quire_txn_multimap(quire_txn* txn, quire_bytes name, quire_multimap** multim
     require(multimap);
     quire_txn& within = own(txn);
     const quire::Bytes wanted = bytes(name);
-    *multimap =
-        handle_of(within.multimaps, wanted, [&] { return within.transaction.multimap(wanted); });
+    *multimap = handle_of(within.multimaps, wanted, within.transaction.multimap(wanted));
     return QUIRE_OK;
   });
 }

@@ -20,8 +20,9 @@ int quire_snapshot_table(quire_snapshot* snapshot, quire_bytes name, quire_table
   return guarded([&]() -> int {
     require(snapshot, table);
     const quire::Bytes wanted = bytes(name);
+    const quire::TableView opened = snapshot->snapshot.table(wanted);
     const std::lock_guard lock(snapshot->mutex);
-    *table = handle_of(snapshot->tables, wanted, [&] { return snapshot->snapshot.table(wanted); });
+    *table = handle_of(snapshot->tables, wanted, opened);
     return QUIRE_OK;
   });
 }
@@ -31,7 +32,7 @@ int quire_txn_table(quire_txn* txn, quire_bytes name, quire_table** table) {
     require(table);
     quire_txn& within = own(txn);
     const quire::Bytes wanted = bytes(name);
-    *table = handle_of(within.tables, wanted, [&] { return within.transaction.table(wanted); });
+    *table = handle_of(within.tables, wanted, within.transaction.table(wanted));
     return QUIRE_OK;
   });
 }
@@ -44,6 +45,7 @@ int quire_drop(quire_txn* txn, quire_bytes name) {
 int quire_tables(quire_snapshot* snapshot, const quire_bytes** names, size_t* count) {
   return guarded([&]() -> int {
     require(snapshot, names, count);
+    (void)snapshot->snapshot.table();  // which a forked child may not
     const std::lock_guard lock(snapshot->mutex);
     if (!snapshot->listed) snapshot->listed = listed(snapshot->snapshot.tables());
     *names = snapshot->listed->bytes.data();

@@ -5,6 +5,8 @@
 
 using namespace quire::capi;
 
+static_assert(sizeof(quire_location) == 32);
+
 struct quire_value_writer {
   Owner owner;
   quire::ValueWriter writer;

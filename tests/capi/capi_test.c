@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 int failures;
@@ -18,6 +17,27 @@ static char path[64];
 
 int is_text(quire_bytes bytes, const char* text) {
   return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
+}
+
+int says(const char* text) { return strstr(quire_message(), text) != NULL; }
+
+void spoil(const char* where, const char* text) {
+  FILE* const file = fopen(where, "r+b");
+  int count = 0;
+  EXPECT(file != NULL && fseek(file, 0, SEEK_END) == 0);
+  if (file == NULL) return;
+  const size_t size = (size_t)ftell(file);
+  char* const bytes = malloc(size);
+  rewind(file);
+  EXPECT(bytes != NULL && fread(bytes, 1, size, file) == size);
+  for (char* at = bytes; (at = memmem(at, size - (size_t)(at - bytes), text, strlen(text)));) {
+    EXPECT(fseek(file, at - bytes, SEEK_SET) == 0 && fputc(*at ^ 1, file) != EOF);
+    ++at;
+    ++count;
+  }
+  EXPECT(count > 0);
+  free(bytes);
+  EXPECT(fclose(file) == 0);
 }
 
 const char* path_of(const char* name) {
@@ -54,8 +74,28 @@ quire_txn* begin_in_t(quire_db* db, quire_table** table) {
   return txn;
 }
 
+quire_snapshot* look(quire_db* db) {
+  quire_snapshot* now = NULL;
+  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
+  return now;
+}
+
+quire_snapshot* look_at_t(quire_db* db, quire_table** table) {
+  quire_snapshot* const now = look(db);
+  EXPECT(quire_snapshot_table(now, quire_text("t"), table) == QUIRE_OK);
+  return now;
+}
+
 int put_text(quire_table* table, const char* key) {
   return quire_put(table, quire_text(key), quire_text(key));
+}
+
+void put_numbers(quire_table* table, int count) {
+  char text[16];
+  for (int i = 0; i < count; ++i) {
+    snprintf(text, sizeof text, "%04d", i);
+    EXPECT(put_text(table, text) == QUIRE_OK);
+  }
 }
 
 int has_text(const quire_table* table, const char* key) {
@@ -135,29 +175,13 @@ static void rolls_back(void) {
   quire_close(db);
 }
 
-static void walks_both_ways(void) {
-  quire_db* db = open_db();
-  quire_txn* txn = NULL;
-  quire_table* table = NULL;
-  char text[16];
-  EXPECT(quire_begin_within(db, -1, &txn) == QUIRE_OK);
-  EXPECT(quire_txn_table(txn, quire_text("numbers"), &table) == QUIRE_OK);
-  for (int i = 0; i < 1000; ++i) {
-    snprintf(text, sizeof text, "%03d", i);
-    EXPECT(quire_put(table, quire_text(text), quire_text(text)) == QUIRE_OK);
-  }
-  EXPECT(quire_commit_relaxed(txn) == QUIRE_OK);
-  EXPECT(quire_sync(db) == QUIRE_OK);
-  EXPECT(quire_checkpoint(db) == QUIRE_OK);
-
-  quire_snapshot* now = NULL;
+/* All of "000" to "999". */
+static void walk_all(const quire_table* table) {
   quire_cursor* cursor = NULL;
   quire_bytes key;
   quire_bytes value;
+  char text[16];
   int count = 0;
-  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
-  EXPECT(quire_snapshot_table(now, quire_text("numbers"), &table) == QUIRE_OK);
-
   EXPECT(quire_cursor_range(table, NULL, NULL, &cursor) == QUIRE_OK);
   EXPECT(quire_cursor_previous(cursor, &key, &value) == QUIRE_NOT_FOUND);
   while (quire_cursor_next(cursor, &key, &value) == QUIRE_OK) {
@@ -170,7 +194,12 @@ static void walks_both_ways(void) {
   EXPECT(count == 0 && is_text(key, "000"));
   EXPECT(quire_cursor_next(cursor, &key, NULL) == QUIRE_OK && is_text(key, "000"));
   quire_cursor_close(cursor);
+}
 
+static void walk_parts(const quire_table* table) {
+  quire_cursor* cursor = NULL;
+  quire_bytes key;
+  int count = 0;
   const quire_bytes first = quire_text("0995");
   const quire_bytes limit = quire_text("105");
   EXPECT(quire_cursor_range(table, &first, &limit, &cursor) == QUIRE_OK);
@@ -196,7 +225,9 @@ static void walks_both_ways(void) {
   for (count = 0; quire_cursor_next(cursor, &key, NULL) == QUIRE_OK; ++count) continue;
   EXPECT(count == 10 && is_text(key, "989"));
   quire_cursor_close(cursor);
+}
 
+static void get_many(const quire_table* table) {
   quire_bytes keys[130];
   quire_bytes values[130];
   char texts[130][16];
@@ -209,6 +240,28 @@ static void walks_both_ways(void) {
     EXPECT(i < 100 ? is_text(values[i], texts[i]) : values[i].data == NULL);
   }
   EXPECT(quire_get_many(table, NULL, 0, NULL) == QUIRE_OK);
+}
+
+static void walks_both_ways(void) {
+  quire_db* db = open_db();
+  quire_txn* txn = NULL;
+  quire_table* table = NULL;
+  char text[16];
+  EXPECT(quire_begin_within(db, -1, &txn) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, quire_text("numbers"), &table) == QUIRE_OK);
+  for (int i = 0; i < 1000; ++i) {
+    snprintf(text, sizeof text, "%03d", i);
+    EXPECT(quire_put(table, quire_text(text), quire_text(text)) == QUIRE_OK);
+  }
+  EXPECT(quire_commit_relaxed(txn) == QUIRE_OK);
+  EXPECT(quire_sync(db) == QUIRE_OK);
+  EXPECT(quire_checkpoint(db) == QUIRE_OK);
+
+  quire_snapshot* now = look(db);
+  EXPECT(quire_snapshot_table(now, quire_text("numbers"), &table) == QUIRE_OK);
+  walk_all(table);
+  walk_parts(table);
+  get_many(table);
   quire_snapshot_end(now);
   quire_close(db);
 }
@@ -218,7 +271,7 @@ static void says_what_is_wrong(void) {
   quire_bytes value;
   quire_options options = {0};
   EXPECT(quire_open("/nowhere/at/all", NULL, &db) == QUIRE_IO && db == NULL);
-  EXPECT(strstr(quire_message(), "/nowhere/at") != NULL);
+  EXPECT(says("/nowhere/at"));
   options.page_bytes = 1000;
   EXPECT(quire_open(path, &options, &db) == QUIRE_MISUSE);
   options.page_bytes = 0;
@@ -277,6 +330,12 @@ static void copies_and_checks(void) {
   EXPECT(quire_open(target, NULL, &db) == QUIRE_OK);
   EXPECT(quire_check(db, NULL) == QUIRE_OK);
   quire_close(db);
+
+  spoil(target, "Ada Lovelace");
+  EXPECT(quire_open(target, NULL, &db) == QUIRE_OK);
+  EXPECT(quire_check(db, &fault_count) == QUIRE_CORRUPT && fault_count > 0);
+  EXPECT(says(target) && says(": page ") && says("kvtool salvage"));
+  quire_close(db);
 }
 
 static void tells_who_keeps_old_states(void) {
@@ -307,40 +366,6 @@ static void tells_who_keeps_old_states(void) {
   close_sound(db);
 }
 
-static void shares_memory_with_a_child(void) {
-  quire_db* db = NULL;
-  quire_txn* txn = NULL;
-  quire_table* table = NULL;
-  int data = -1;
-  int region = -1;
-  uint64_t newest = 0;
-  EXPECT(quire_open_in_memory(NULL, &db) == QUIRE_OK);
-  EXPECT(quire_descriptors(db, &data, &region) == QUIRE_OK && data >= 0 && region >= 0);
-  fflush(NULL);
-  const int before = failures;
-  const pid_t child = fork();
-  if (child == 0) {
-    quire_db* own = NULL;
-    EXPECT(quire_begin(db, &txn) == QUIRE_FORKED);
-    EXPECT(quire_open_descriptors(data, region, NULL, &own) == QUIRE_OK);
-    EXPECT(quire_begin(own, &txn) == QUIRE_OK);
-    EXPECT(quire_txn_table(txn, quire_text(""), &table) == QUIRE_OK);
-    EXPECT(quire_put(table, quire_text("from"), quire_text("child")) == QUIRE_OK);
-    EXPECT(quire_commit(txn) == QUIRE_OK);
-    quire_close(own);
-    fflush(NULL);
-    _exit(failures == before ? 0 : 1);
-  }
-  int status = 1;
-  EXPECT(quire_wait_for_commit(db, 1, -1, &newest) == QUIRE_OK && newest > 1);
-  EXPECT(waitpid(child, &status, 0) == child && status == 0);
-  EXPECT(quire_check(db, NULL) == QUIRE_OK);
-  quire_close(db);
-  db = open_db();
-  EXPECT(quire_descriptors(db, &data, &region) == QUIRE_NOT_FOUND);
-  quire_close(db);
-}
-
 int run(const char* name, void (*test)(void)) {
   const int before = failures;
   ++test_count;
@@ -361,7 +386,7 @@ int main(void) {
   failed += run("SaysWhatIsWrong", says_what_is_wrong);
   failed += run("CopiesAndChecks", copies_and_checks);
   failed += run("TellsWhoKeepsOldStates", tells_who_keeps_old_states);
-  failed += run("SharesMemoryWithAChild", shares_memory_with_a_child);
+  failed += run_fork_tests();
   failed += run_changes_tests();
   failed += run_multimap_tests();
   failed += run_value_tests();

@@ -16,6 +16,10 @@ extern int failures;
   } while (0)
 
 int is_text(quire_bytes bytes, const char* text);
+int says(const char* text); /* quire_message */
+
+/* Changes a byte wherever `text` stands in a file. */
+void spoil(const char* where, const char* text);
 
 /* The path of that name in the tests' directory; valid until the 16th call from now. */
 const char* path_of(const char* name);
@@ -24,10 +28,15 @@ const char* path_of(const char* name);
 quire_db* open_memory(void);
 void close_sound(quire_db* db);
 
-/* A transaction and its table "t"; an entry whose value is its key, whether it is there, and how
- * many entries there are. */
+/* A transaction and its table "t"; a snapshot, and with its table "t". */
 quire_txn* begin_in_t(quire_db* db, quire_table** table);
+quire_snapshot* look(quire_db* db);
+quire_snapshot* look_at_t(quire_db* db, quire_table** table);
+
+/* An entry whose value is its key; so many, "0000" and on; whether it is there; how many entries
+ * there are. */
 int put_text(quire_table* table, const char* key);
+void put_numbers(quire_table* table, int count);
 int has_text(const quire_table* table, const char* key);
 uint64_t count_of(const quire_table* table);
 
@@ -35,6 +44,7 @@ uint64_t count_of(const quire_table* table);
 int run(const char* name, void (*test)(void));
 
 /* Those of a file; how many have failed. */
+int run_fork_tests(void);
 int run_changes_tests(void);
 int run_multimap_tests(void);
 int run_value_tests(void);

@@ -24,12 +24,44 @@ static void expect_size(const quire_multimap* multimap, uint64_t pair_count, uin
   EXPECT(quire_multimap_size(multimap, NULL, NULL) == QUIRE_OK);
 }
 
+/* Tables and multimaps are not taken for each other. */
+static void expect_kinds(quire_txn* txn, quire_bytes name) {
+  quire_table* table = NULL;
+  quire_multimap* multimap = NULL;
+  const quire_bytes plain = quire_text("plain");
+  EXPECT(quire_txn_table(txn, plain, &table) == QUIRE_OK);
+  EXPECT(quire_put(table, name, name) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, plain, &multimap) == QUIRE_MISUSE);
+  EXPECT(quire_txn_multimap(txn, quire_text(""), &multimap) == QUIRE_MISUSE);
+  EXPECT(quire_txn_table(txn, name, &table) == QUIRE_MISUSE);
+  /* Also by a handle that was given out before there was either. */
+  EXPECT(quire_txn_multimap(txn, quire_text("neither"), &multimap) == QUIRE_OK);
+  EXPECT(quire_txn_table(txn, quire_text("neither"), &table) == QUIRE_OK);
+  EXPECT(quire_put(table, name, name) == QUIRE_OK);
+  EXPECT(quire_txn_multimap(txn, quire_text("neither"), &multimap) == QUIRE_MISUSE);
+}
+
+/* In a snapshot it has one pair, and cannot be changed. */
+static void expect_fixed(quire_snapshot* now, quire_bytes name) {
+  quire_multimap* multimap = NULL;
+  EXPECT(quire_is_multimap(now, name) == QUIRE_OK);
+  EXPECT(quire_is_multimap(now, quire_text("plain")) == QUIRE_NOT_FOUND);
+  EXPECT(quire_is_multimap(now, quire_text("none")) == QUIRE_NOT_FOUND);
+  EXPECT(quire_snapshot_multimap(now, quire_text("plain"), &multimap) == QUIRE_MISUSE);
+  EXPECT(quire_snapshot_multimap(now, name, &multimap) == QUIRE_OK);
+  expect_size(multimap, 1, 1);
+  EXPECT(insert(multimap, "x", "y") == QUIRE_READ_ONLY);
+  EXPECT(says("quire_txn_multimap"));
+  EXPECT(quire_multimap_erase(multimap, name, name) == QUIRE_READ_ONLY);
+  EXPECT(quire_multimap_erase_key(multimap, name, NULL) == QUIRE_READ_ONLY);
+  EXPECT(quire_multimap_clear(multimap) == QUIRE_READ_ONLY);
+}
+
 static void changes_multimaps(void) {
   quire_db* db = open_memory();
   quire_txn* txn = NULL;
   quire_multimap* cities = NULL;
   quire_multimap* again = NULL;
-  quire_table* table = NULL;
   uint64_t count = 7;
   const quire_bytes name = quire_text("cities");
   const quire_bytes london = quire_text("London");
@@ -53,30 +85,11 @@ static void changes_multimaps(void) {
   EXPECT(quire_multimap_erase_key(cities, quire_text("Rome"), &count) == QUIRE_OK && count == 2);
   EXPECT(quire_multimap_erase_key(cities, quire_text("Rome"), &count) == QUIRE_NOT_FOUND);
   EXPECT(quire_multimap_erase_key(cities, quire_text("Paris"), NULL) == QUIRE_OK);
-  EXPECT(quire_txn_table(txn, quire_text("plain"), &table) == QUIRE_OK);
-  EXPECT(quire_put(table, london, london) == QUIRE_OK);
-  EXPECT(quire_txn_multimap(txn, quire_text("plain"), &again) == QUIRE_MISUSE);
-  EXPECT(quire_txn_multimap(txn, quire_text(""), &again) == QUIRE_MISUSE);
-  EXPECT(quire_txn_table(txn, name, &table) == QUIRE_MISUSE);
-  /* Also by a handle that was given out before there was either. */
-  EXPECT(quire_txn_multimap(txn, quire_text("neither"), &again) == QUIRE_OK);
-  EXPECT(quire_txn_table(txn, quire_text("neither"), &table) == QUIRE_OK);
-  EXPECT(quire_put(table, name, name) == QUIRE_OK);
-  EXPECT(quire_txn_multimap(txn, quire_text("neither"), &again) == QUIRE_MISUSE);
+  expect_kinds(txn, name);
   EXPECT(quire_commit(txn) == QUIRE_OK);
 
-  quire_snapshot* now = NULL;
-  EXPECT(quire_snapshot_begin(db, &now) == QUIRE_OK);
-  EXPECT(quire_is_multimap(now, name) == QUIRE_OK);
-  EXPECT(quire_is_multimap(now, quire_text("plain")) == QUIRE_NOT_FOUND);
-  EXPECT(quire_is_multimap(now, quire_text("none")) == QUIRE_NOT_FOUND);
-  EXPECT(quire_snapshot_multimap(now, quire_text("plain"), &again) == QUIRE_MISUSE);
-  EXPECT(quire_snapshot_multimap(now, name, &cities) == QUIRE_OK);
-  expect_size(cities, 1, 1);
-  EXPECT(insert(cities, "x", "y") == QUIRE_READ_ONLY);
-  EXPECT(quire_multimap_erase(cities, london, london) == QUIRE_READ_ONLY);
-  EXPECT(quire_multimap_erase_key(cities, london, NULL) == QUIRE_READ_ONLY);
-  EXPECT(quire_multimap_clear(cities) == QUIRE_READ_ONLY);
+  quire_snapshot* now = look(db);
+  expect_fixed(now, name);
   quire_snapshot_end(now);
 
   EXPECT(quire_begin(db, &txn) == QUIRE_OK);
