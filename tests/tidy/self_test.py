@@ -56,6 +56,8 @@ BAD = {
          'x.h:3: f has 61 lines'),
         ('src/x.cpp', 'int a[] = {1};\nauto b = R"({)";\n// {\n' + function("A('}')", 61), ':4:'),
         ('tests/x.cpp', function('TEST(Suite, Claim)', 61), 'x.cpp:1: TEST has 61'),
+        ('tests/x.c', 'static struct {\n  int a;\n} b;\n' + function('static int f(void)', 61),
+         'x.c:4: f has 61'),
         ('src/x.cpp', 'void f() {\n  auto g = [] {\n' + lines(60) + '  };\n}\n', 'f has 64 lines'),
         ('src/x.cpp', '#if A\nvoid f() {\n#else\nint f() {\n#endif\n}\n', 'braces do not balance'),
     ],
@@ -65,7 +67,10 @@ BAD = {
         ('src/base/x.h', '// FIX' 'ME\n', 'x.h:1: FIX' 'ME'),
         ('tools/x', 'X' 'XX\n', 'tools/x:1: X' 'XX'),
     ],
-    'NoCodeIsSwitchedOff': [('src/base/x.h', '#if 0\n#endif\n', 'delete the code under')],
+    'NoCodeIsSwitchedOff': [
+        ('src/base/x.h', '#if 0\n#endif\n', 'delete the code under'),
+        ('tests/x.c', '#if 0\n#endif\n', 'delete the code under'),
+    ],
     'FilesEndWithOneNewline': [
         ('src/base/x.h', 'int x;', 'x.h: end the file with exactly one newline'),
         ('src/base/x.h', 'int x;\n\n', 'x.h: end the file with exactly one newline'),

@@ -60,6 +60,7 @@ class File:
         self.name = path.name
         self.is_header = path.suffix == '.h'
         self.is_cpp = path.suffix in ('.h', '.cpp')
+        self.is_code = self.is_cpp or path.suffix == '.c'
         self.text = path.read_text(encoding='utf-8', errors='replace')
         self.lines = self.text.split('\n')
 
@@ -144,7 +145,7 @@ def file_length(files):
 
 def function_length(files):
     for file in files:
-        if not file.is_cpp:
+        if not file.is_code:
             continue
         try:
             found = functions(file.text)
@@ -207,7 +208,7 @@ def build_lists(files):
 
 def switched_off(files):
     for file in files:
-        if file.is_cpp and '#if 0' in without_comments(file.text):
+        if file.is_code and '#if 0' in without_comments(file.text):
             yield f'{file.path}: delete the code under #if 0; git keeps it'
 
 
