@@ -57,9 +57,10 @@ bool is_owned(const pthread_mutex_t& mutex) noexcept {
 #endif
 }
 
-// Nobody sleeps for long without looking: a wake-up may be lost. Who is killed between being woken
-// and taking the mutex hands it on only while the mutex is free. If somebody was quicker who came
-// by and never slept, the word does not say any more that others sleep, and nobody wakes them.
+// Nobody sleeps for long without looking, unless the clock is set back meanwhile: a wake-up may be
+// lost. Who is killed between being woken and taking the mutex hands it on only while the mutex is
+// free. If somebody was quicker who came by and never slept, the word does not say any more that
+// others sleep, and nobody wakes them.
 void lock_mutex(pthread_mutex_t& mutex) {
   if (try_lock_mutex(mutex)) return;
   timespec end = sleep_end();

@@ -143,7 +143,7 @@ TEST_F(BenchCommand, LeavesNothingWhenItIsEnded) {
   std::filesystem::create_directory(directory);
   const std::string script =
       "\"$KVTOOL\" bench \"$0\" --seconds 3600 & "
-      "until ls \"$0\" | grep -q lock; do sleep 0.01; done; "
+      "until ls \"$0\" | grep -q lock; do kill -0 $! || exit 9; sleep 0.01; done; "
       "kill -TERM $!; wait $!";
   const Finished finished = run({"/bin/sh", "-c", script, directory});
   EXPECT_EQ(finished.exit_code, 3) << finished.err;

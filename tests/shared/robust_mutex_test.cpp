@@ -2,16 +2,26 @@
 #include "shared/robust_mutex.h"
 
 #include <atomic>
-#include <chrono>
+#include <cstddef>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include <gtest/gtest.h>
 #include <linux/futex.h>
+#include <unistd.h>
 
 namespace quire::shared {
 namespace {
 
 #ifdef __GLIBC__
+
+bool is_asleep(pid_t thread) {
+  std::string line;
+  std::getline(std::ifstream("/proc/self/task/" + std::to_string(thread) + "/stat"), line);
+  const std::size_t name_end = line.rfind(')');
+  return name_end != std::string::npos && line.substr(name_end, 4) == ") S ";
+}
 
 // Whoever is woken and killed before it has taken the mutex hands the wake-up on only if nobody
 // else has it by then. Somebody who came without sleeping, and so has not noted that others sleep,
@@ -23,13 +33,15 @@ TEST(RobustMutex, LetsNobodySleepForEverWhoseWakeUpWasLost) {
   for (int round = 0; round < 3; ++round) {
     lock_mutex(mutex);
     std::atomic<bool> has_it = false;
+    std::atomic<pid_t> thread = 0;
     std::thread sleeper([&] {
+      thread = ::gettid();
       lock_mutex(mutex);
       has_it = true;
       unlock_mutex(mutex);
     });
     while ((static_cast<unsigned>(word()) & FUTEX_WAITERS) == 0) std::this_thread::yield();
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // it sleeps now, most likely
+    while (!is_asleep(thread)) std::this_thread::yield();
     __atomic_and_fetch(&mutex.__data.__lock, static_cast<int>(~FUTEX_WAITERS), __ATOMIC_SEQ_CST);
     EXPECT_FALSE(has_it);
     unlock_mutex(mutex);
