@@ -83,7 +83,8 @@ struct TreeStatistics {
 
 // Reads every page of the table ("": the default table), but no large value. One that does not
 // exist is empty. A multimap's trees of values count at their own levels. `on_progress` is told now
-// and then how many pages of about how many were read. Errors as TableView's.
+// and then how many pages of about how many were read; what it throws ends the call. Errors as
+// TableView's.
 QUIRE_API TreeStatistics stat_tree(
     const Snapshot& snapshot, Bytes table = {},
     const std::function<void(std::uint64_t done, std::uint64_t total)>& on_progress = nullptr);
