@@ -134,8 +134,9 @@ QUIRE_API std::vector<ReaderInfo> readers(const Database& database);
 
 // Writes every table of the snapshot into a new database at `target` (which must not exist),
 // packed. Writers go on meanwhile. Verifies what it reads. `on_progress` is told now and then how
-// many entries of how many are copied. Throws what Database and Table::put throw; then no file is
-// left.
+// many entries of how many are copied. Until it is whole the file has ".new" behind its name: a
+// process that is killed leaves it so. Throws Errc::busy when there is such a file, misuse when
+// there is one at `target`, and what Database and Table::put throw; then no file is left.
 QUIRE_API void copy(
     const Snapshot& source, const std::filesystem::path& target, const Options& options = {},
     const std::function<void(std::uint64_t done, std::uint64_t total)>& on_progress = nullptr);
@@ -174,7 +175,7 @@ struct SalvageReport {
 // `on_progress` is told now and then how many pages of about how many were read.
 // Throws Errc::busy while a process has it open, not_a_database, wrong_version, corrupt when
 // nothing can be made out of it, and what Database and Table::put throw for the target; then no
-// target is left.
+// target is left. Like `copy` it gives the target its name when it is whole.
 QUIRE_API SalvageReport
 salvage(const std::filesystem::path& source, const std::filesystem::path& target,
         const Options& options = {},

@@ -1,4 +1,3 @@
-#include <quire/error.h>
 #include <quire/inspect.h>
 
 #include <cstdint>
@@ -6,9 +5,8 @@
 #include <functional>
 
 #include "db/handles.h"
-#include "shared/region.h"
+#include "db/new_database.h"
 #include "txn/catalogue.h"
-#include "txn/recovery.h"
 
 namespace quire {
 namespace {
@@ -113,23 +111,12 @@ void copy(const Snapshot& source, const std::filesystem::path& target, const Opt
           const Progress::Listener& on_progress) {
   const detail::SnapshotState& state = detail::Access::state(source);
   Options creating = options;
-  creating.create_if_missing = true;
-  creating.read_only = false;
   if (creating.page_size == 0) creating.page_size = state.snapshot.file().facts().page_bytes;
-  if (!txn::create_file(target, creating)) {
-    throw Error(Errc::misuse, target.string() + ": exists already; copy to a new path");
-  }
-  try {
-    Database database(target, creating);
+  db::make_whole(target, creating, "copy", [&](Database& database) {
     const Source from(state.snapshot);
     Progress progress(on_progress, count_entries(from));
     copy_tables(from, database, progress);
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(target, ignored);
-    std::filesystem::remove(shared::region_path(target), ignored);
-    throw;
-  }
+  });
 }
 
 }  // namespace quire

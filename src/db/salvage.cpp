@@ -1,5 +1,4 @@
 // Copying what is left of a damaged database into a fresh one.
-#include <quire/error.h>
 #include <quire/inspect.h>
 
 #include <algorithm>
@@ -11,11 +10,10 @@
 #include <string>
 #include <string_view>
 
+#include "db/new_database.h"
 #include "db/salvage_source.h"
 #include "db/salvage_trees.h"
 #include "log/log.h"
-#include "shared/region.h"
-#include "txn/recovery.h"
 
 namespace quire {
 namespace {
@@ -241,22 +239,10 @@ SalvageReport salvage(const std::filesystem::path& source, const std::filesystem
                       const Options& options, const Listener& on_progress) {
   const db::SalvageSource wreck(source, options.guard_sigbus);
   Options creating = options;
-  creating.create_if_missing = true;
-  creating.read_only = false;
   if (creating.page_size == 0) creating.page_size = wreck.view().page_bytes;
-  if (!txn::create_file(target, creating)) {
-    throw Error(Errc::misuse, target.string() + ": exists already; salvage to a new path");
-  }
   SalvageReport report;
-  try {
-    Database database(target, creating);
-    salvage_into(wreck, database, on_progress, report);
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(target, ignored);
-    std::filesystem::remove(shared::region_path(target), ignored);
-    throw;
-  }
+  db::make_whole(target, creating, "salvage",
+                 [&](Database& database) { salvage_into(wreck, database, on_progress, report); });
   return report;
 }
 

@@ -242,6 +242,20 @@ TEST_F(Copy, ChangesThePageSize) {
   done({"check", target});
 }
 
+TEST_F(Copy, LeavesNothingWhenItIsEnded) {
+  store(file_, random_entries(5, 300'000));
+  const std::string directory = in_directory("copies");
+  std::filesystem::create_directory(directory);
+  const std::string script =
+      "\"$KVTOOL\" copy \"$0\" \"$1/target\" & "
+      "until [ -e \"$1/target.new\" ]; do :; done; "
+      "kill -TERM $!; wait $!";
+  const Finished finished = run({"/bin/sh", "-c", script, file_, directory});
+  EXPECT_EQ(finished.exit_code, 3) << finished.err;
+  EXPECT_TRUE(contains(finished.err, "ended by a signal")) << finished.err;
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+}
+
 TEST_F(Copy, RefusesATargetThatExists) {
   done({"put", file_, "ada", "Lovelace"});
   const std::string target = in_directory("copy.quire");

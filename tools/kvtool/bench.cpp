@@ -124,10 +124,6 @@ class Bench {
  private:
   using Clock = std::chrono::steady_clock;
 
-  static void require_time() {
-    if (EndSignals::is_asked_to_end()) throw Failure(ExitCode::refused, "ended by a signal");
-  }
-
   static double since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
@@ -138,7 +134,7 @@ class Bench {
     Result result{.what = what};
     const auto start = Clock::now();
     do {
-      require_time();
+      EndSignals::require_none();
       const auto before = Clock::now();
       result.count += step();
       if (takes_latencies) result.latencies.push_back(since(before));
@@ -158,7 +154,7 @@ class Bench {
   void load() {
     const auto start = Clock::now();
     for (std::uint64_t at = 0; at < arguments_.entries; at += kBatch) {
-      require_time();
+      EndSignals::require_none();
       database_.write([&](quire::Transaction& transaction) {
         quire::Table table = transaction.table();
         for (std::uint64_t i = at; i < std::min(at + kBatch, arguments_.entries); ++i) {

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "end_signals.h"
 #include "json.h"
 #include "progress.h"
 
@@ -19,10 +20,12 @@ struct Arguments {
 ExitCode copy(const Arguments& arguments, Output& output) {
   const quire::Database source = open_to_read(arguments.database);
   const quire::Snapshot now = source.snapshot();
+  const EndSignals signals;
   Progress progress(!arguments.is_json, std::nullopt, Progress::Unit::entries);
   std::uint64_t entry_count = 0;
   quire::copy(now, arguments.target, options_of(arguments.database),
               [&](std::uint64_t done, std::uint64_t total) {
+                EndSignals::require_none();
                 entry_count = done;
                 progress.update_of(done, total);
               });
@@ -45,11 +48,12 @@ Run declare(CLI::App& command) {
 
 }  // namespace
 
-const Command kCopy = {"copy", "Write all tables of one commit into a new, packed database",
-                       "Others may read and write the database meanwhile. Also makes a file small "
-                       "again, and\nchanges its page size.\n\n"
-                       "Example:\n"
-                       "  kvtool copy people.quire backup.quire",
-                       declare};
+const Command kCopy = {
+    "copy", "Write all tables of one commit into a new, packed database",
+    "Others may read and write the database meanwhile. Also makes a file small "
+    "again, and\nchanges its page size. Until it is whole the copy is called TARGET.new.\n\n"
+    "Example:\n"
+    "  kvtool copy people.quire backup.quire",
+    declare};
 
 }  // namespace kvtool

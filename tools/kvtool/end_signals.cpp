@@ -1,5 +1,7 @@
 #include "end_signals.h"
 
+#include "failure.h"
+
 namespace kvtool {
 
 namespace {
@@ -26,5 +28,9 @@ EndSignals::~EndSignals() {
 bool EndSignals::is_asked_to_end() noexcept { return is_asked != 0; }
 
 void EndSignals::ask_to_end() noexcept { is_asked = 1; }
+
+void EndSignals::require_none() {
+  if (is_asked_to_end()) throw Failure(ExitCode::refused, "ended by a signal");
+}
 
 }  // namespace kvtool

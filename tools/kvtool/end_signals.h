@@ -18,6 +18,8 @@ class EndSignals {
   // Since it has been there.
   static bool is_asked_to_end() noexcept;
   static void ask_to_end() noexcept;
+  // For those who leave nothing behind when they throw: a Failure, once they are asked.
+  static void require_none();
 
  private:
   static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};

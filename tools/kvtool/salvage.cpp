@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "database_arguments.h"
+#include "end_signals.h"
 #include "findings.h"
 #include "json.h"
 #include "progress.h"
@@ -41,10 +42,13 @@ void write_for_people(Output& output, const quire::SalvageReport& report) {
 quire::SalvageReport report_on(const Arguments& arguments) {
   quire::Options options = options_of(arguments.database);
   options.guard_sigbus = true;  // what the disk cannot read is one more loss
+  const EndSignals signals;
   Progress progress(!arguments.is_json, std::nullopt, Progress::Unit::pages);
-  return quire::salvage(
-      arguments.database.file, arguments.target, options,
-      [&](std::uint64_t done, std::uint64_t total) { progress.update_of(done, total); });
+  return quire::salvage(arguments.database.file, arguments.target, options,
+                        [&](std::uint64_t done, std::uint64_t total) {
+                          EndSignals::require_none();
+                          progress.update_of(done, total);
+                        });
 }
 
 ExitCode salvage(const Arguments& arguments, Output& output) {
