@@ -101,9 +101,9 @@ class Checker final : public db::StateChecker {
 CheckReport check_all(txn::Store& store, const Listener& listener) {
   return detail::readable(&store, [&] {
     const txn::WriterHold hold(store);
-    txn::settle_checkpoint(store);  // what a dead checkpointer announced is neither used nor free
+    // What a checkpointer that died has announced is neither used nor free.
+    txn::give_up_larger_log(store);
     const std::lock_guard checkpoint_lock(store.checkpoint_lock());
-    txn::drop_prepared_log(store);
     CheckReport report;
     Checker(store, report, listener).run();
     return report;

@@ -52,6 +52,8 @@ struct CheckpointWords {
   std::atomic<CheckpointStage> stage;
   std::atomic<std::uint32_t>
       holds_writer_lock;  // 1: commit point of its transaction is meta_stored (rule 11)
+  std::atomic<std::uint32_t>
+      runs_move;  // 1: a holder of the writer lock takes or gives back some of those below
   std::atomic<std::uint64_t> current;  // C, a transaction id
   std::atomic<std::uint64_t> pending;  // K; 0 = none
   std::array<std::atomic<std::uint64_t>, kCheckpointRuns>

@@ -59,6 +59,7 @@ class Checkpoint {
       : store_(store), words_(store.control().checkpoint), plan_(plan) {}
 
   void capture() {
+    const RunsMove move(store_);
     QUIRE_ASSERT(words_.stage.load() == CheckpointStage::none ||
                  (plan_.is_exclusive && is_log_prepared(store_)));
     has_prepared_log_ = is_log_prepared(store_);
@@ -153,7 +154,8 @@ class Checkpoint {
     if (run && has_room_for_map(store_, meta_) && (has_prepared_log_ || write_zeros(*run))) {
       place_log(*run);
     } else {
-      note_log_refused(store_, std::uint64_t{page_count} * store_.facts().page_bytes);
+      if (page_count > meta_.log.page_count)
+        note_log_refused(store_, std::uint64_t{page_count} * store_.facts().page_bytes);
       give_back_acquired(store_);
     }
   }
@@ -229,18 +231,22 @@ class Checkpoint {
 
   // The file is cut there when both metas are durable (rule 7).
   void end_file() noexcept {
-    const std::uint64_t bits_per_page = format::map_page_bits(store_.facts().page_bytes);
-    std::uint64_t end = meta_.page_count;
-    for (std::uint64_t page = end; page > 0 && end == meta_.page_count;) {
-      page = (page - 1) / 64 * 64;
-      const auto index = static_cast<std::uint32_t>(page / bits_per_page);
-      const std::uint64_t word = format::map_words(map_page(index))[page % bits_per_page / 64];
-      if (word != 0) end = page + 64 - static_cast<std::uint64_t>(std::countl_zero(word));
-    }
+    const std::uint64_t end = end_of_pages_in_use();
     // Where the log is small, so is what comes next.
     const std::uint64_t slack_pages = std::min(kSlackBytesMax / store_.facts().page_bytes,
                                                meta_.log.page_count / std::uint64_t{2});
     if (meta_.page_count - end >= 2 * slack_pages) meta_.page_count = end + slack_pages;
+  }
+
+  std::uint64_t end_of_pages_in_use() const noexcept {
+    const std::uint64_t bits_per_page = format::map_page_bits(store_.facts().page_bytes);
+    for (std::uint64_t page = meta_.page_count; page > 0;) {
+      page = (page - 1) / 64 * 64;
+      const auto index = static_cast<std::uint32_t>(page / bits_per_page);
+      const std::uint64_t word = format::map_words(map_page(index))[page % bits_per_page / 64];
+      if (word != 0) return page + 64 - static_cast<std::uint64_t>(std::countl_zero(word));
+    }
+    return 0;
   }
 
   void clear_in_map(PageRun run) noexcept {
@@ -350,11 +356,14 @@ void checkpoint(Store& store, bool mark_clean) {
   WriterHold writer(store);
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
-  drop_prepared_log(store);
   Plan plan = plan_for_visible(store);
   plan.clean = mark_clean;
   const bool is_marked = !mark_clean || store.control().clean.load() == 1;
   if (plan.txn == store.checkpointed() && is_marked) return;
+  if (is_log_prepared(store)) {
+    run_exclusively(store, plan);
+    return;
+  }
   Checkpoint run(store, plan);
   run.capture();
   writer.release();
@@ -375,8 +384,17 @@ void checkpoint_packed(Store& store, const Packing& packing, bool mark_clean) {
 void checkpoint_by_writer(Store& store) {
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
-  drop_prepared_log(store);
   if (store.visible() > store.checkpointed()) run_exclusively(store, plan_for_visible(store));
+}
+
+void checkpoint_for_room(Store& store) {
+  const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+  settle_locked(store);
+  drop_prepared_log(store);
+  if (store.visible() <= store.checkpointed()) return;
+  Plan plan = plan_for_visible(store);
+  plan.packing.log_pages_max = shared::unpack_run(store.control().log_run.load()).page_count;
+  run_exclusively(store, plan);
 }
 
 bool checkpoint_if_due(Store& store) {
@@ -408,6 +426,7 @@ bool checkpoint_if_due(Store& store) {
 void commit_by_checkpoint(Store& store, TxnId txn, const State& state, const CommitTerms& terms) {
   const std::lock_guard checkpoint_lock(store.checkpoint_lock());
   settle_locked(store);
+  if (terms.packing.log_pages_max != UINT32_MAX) drop_prepared_log(store);
   run_exclusively(store, {.txn = txn,
                           .state = state,
                           .commits = true,
@@ -417,10 +436,21 @@ void commit_by_checkpoint(Store& store, TxnId txn, const State& state, const Com
 }
 
 void settle_checkpoint(Store& store) {
-  const CheckpointStage stage = store.control().checkpoint.stage.load(std::memory_order_acquire);
-  if (stage == CheckpointStage::releasing) {
+  CheckpointWords& words = store.control().checkpoint;
+  const CheckpointStage stage = words.stage.load(std::memory_order_acquire);
+  const bool is_under_way =
+      stage == CheckpointStage::sealing || stage == CheckpointStage::meta_stored;
+  // Then its owner had the writer lock, which we have now: it is dead or has failed. The system may
+  // take a while to let go of the other lock, until the last thread of it is gone.
+  const bool is_left_alone =
+      words.runs_move.load() != 0 || (is_under_way && words.holds_writer_lock.load() == 1);
+  if (is_left_alone) {
+    const std::lock_guard checkpoint_lock(store.checkpoint_lock());
+    settle_locked(store);
+    words.runs_move.store(0);
+  } else if (stage == CheckpointStage::releasing) {
     release_replaced(store);
-  } else if (stage != CheckpointStage::none && stage != CheckpointStage::log_prepared) {
+  } else if (is_under_way) {
     // Its owner holds the checkpoint lock for as long as it lives and has not failed.
     const std::unique_lock checkpoint_lock(store.checkpoint_lock(), std::try_to_lock);
     if (checkpoint_lock.owns_lock()) settle_locked(store);

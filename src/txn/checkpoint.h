@@ -41,6 +41,9 @@ void checkpoint_packed(Store& store, const Packing& packing, bool mark_clean);
 // The same for a caller that holds the writer lock, also in the middle of its transaction.
 void checkpoint_by_writer(Store& store);
 
+// The same for one who has found no room: no larger log takes what there is.
+void checkpoint_for_room(Store& store);
+
 // Runs a checkpoint when one is due and nobody else is at it. False, without having waited, when
 // one is due but somebody has the writer lock. The caller holds no lock.
 bool checkpoint_if_due(Store& store);

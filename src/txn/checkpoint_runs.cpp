@@ -37,6 +37,7 @@ void clear_list(List& list) noexcept {
 
 void give_back_list(Store& store, List& list) {
   for (const PageRun run : runs_of(list)) store.allocator().give_back(run);
+  crash_point("checkpoint: runs free, still listed");
   clear_list(list);
 }
 
@@ -66,6 +67,7 @@ void release_replaced(Store& store) {
 }
 
 void abandon_checkpoint(Store& store) {
+  const RunsMove move(store);
   CheckpointWords& words = words_of(store);
   give_back_acquired(store);
   crash_point("checkpoint: acquired runs given back");

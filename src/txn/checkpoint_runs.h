@@ -5,6 +5,8 @@
 // as well.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -12,6 +14,21 @@
 #include "txn/store.h"
 
 namespace quire::txn {
+
+// Stands, also when its owner dies, while runs are taken or given back: until then their places in
+// the lists and their bits need not agree. Only with the writer lock.
+class RunsMove {
+ public:
+  explicit RunsMove(Store& store) noexcept : word_(store.control().checkpoint.runs_move) {
+    word_.store(1, std::memory_order_release);
+  }
+  RunsMove(const RunsMove&) = delete;
+  RunsMove& operator=(const RunsMove&) = delete;
+  ~RunsMove() { word_.store(0, std::memory_order_release); }
+
+ private:
+  std::atomic<std::uint32_t>& word_;
+};
 
 // A run for the new metas to name; the file grows for it when it has to. Nothing when the disk is
 // full. It is announced before it is marked in use.

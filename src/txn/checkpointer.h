@@ -29,6 +29,9 @@ class Checkpointer {
   // Waits for a checkpoint that it is in the middle of. No-one may ask any more.
   void stop() noexcept;
 
+  // True from when it is stopped on: what takes long may end early.
+  bool is_stopping() const noexcept { return is_stopping_.load(); }
+
   // In a forked child, which has no such thread.
   void abandon_after_fork() noexcept { is_running_.store(false); }
 

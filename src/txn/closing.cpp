@@ -9,6 +9,7 @@
 #include "format/record.h"
 #include "txn/checkpoint.h"
 #include "txn/compacting.h"
+#include "txn/larger_log.h"
 #include "txn/recovery.h"
 #include "txn/space.h"
 #include "txn/transaction.h"
@@ -65,6 +66,10 @@ void close_as_last(Store& store) {
     const shared::Run log = shared::unpack_run(store.control().log_run.load());
     Packing packing{.log_pages_max = log.page_count};  // also a log that is full does not grow now
     try {
+      {
+        const WriterHold writer(store);
+        give_up_larger_log(store);
+      }
       packing = pack(store, log);
     } catch (const std::exception&) {
       // No room for copies, or a page is damaged: as it is, it can still be closed.

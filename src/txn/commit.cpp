@@ -55,7 +55,7 @@ void Transaction::commit(Durability durability) {
       commit_by_record(durability);
     } else {
       const bool outgrows_log =
-          store_.control().oversized_commits.fetch_add(1) >= kOversizedCommitsFew;
+          is_oversized() && store_.control().oversized_commits.fetch_add(1) >= kOversizedCommitsFew;
       count_as_full();
       commit_by_checkpoint(store_, txn_, state_,
                            {.outgrows_log = outgrows_log, .packing = packing_});
@@ -142,6 +142,14 @@ bool Transaction::fits_log() const {
   const std::uint64_t needed =
       log::bytes_to_append(ring, base_.log_end, record_.size() - sizeof(format::RecordHeader));
   return needed <= ring.size_bytes && used <= ring.size_bytes - needed;
+}
+
+// Whatever else is in the log.
+bool Transaction::is_oversized() const {
+  if (log_is_dropped_) return true;
+  const log::Ring ring = store_.ring();
+  return log::bytes_to_append(ring, base_.log_end, record_.size() - sizeof(format::RecordHeader)) >
+         ring.size_bytes;
 }
 
 void Transaction::count_as_full() noexcept {

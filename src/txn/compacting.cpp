@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "txn/checkpoint.h"
+#include "txn/larger_log.h"
 #include "txn/space.h"
 #include "txn/transaction.h"
 
@@ -70,6 +71,7 @@ CompactStep compact_step(Store& store, std::uint64_t pages_max) {
   if (store.visible() > store.checkpointed()) checkpoint(store);
   release_what_is_free(store);
   WriterHold writer(store);
+  give_up_larger_log(store);
   const Census census = take_census(store, std::max(pages_max, kStepPagesMin));
   const shared::Run log = shared::unpack_run(store.control().log_run.load());
   CompactStep step{.end_pages = census.end, .wanted_pages = census.used_pages + log.page_count};

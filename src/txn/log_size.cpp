@@ -119,9 +119,10 @@ void note_commits_meanwhile(Store& store, Lsn begin) noexcept {
 }
 
 void note_data(Store& store, const State& state) {
-  store.control().log_bytes_justified.store(
-      justified_bytes(store, store.allocator().deferred_pages(state.deferred_tail)),
-      std::memory_order_relaxed);
+  std::uint64_t other_pages = store.allocator().deferred_pages(state.deferred_tail);
+  for (const PageRun run : acquired_runs(store)) other_pages += run.page_count;  // a prepared log
+  store.control().log_bytes_justified.store(justified_bytes(store, other_pages),
+                                            std::memory_order_relaxed);
 }
 
 void note_log_refused(Store& store, std::uint64_t size_bytes) noexcept {

@@ -169,7 +169,7 @@ void make_room(Store& store, SpaceContext& context, std::uint64_t page_count) {
   if (allocator.available_pages() < low_water) grow_file(store, page_count);
   if (has_room(page_count)) return;
   if (context.may_sweep && store.visible() > store.checkpointed()) {
-    checkpoint_by_writer(store);
+    checkpoint_for_room(store);
     sweep(store, context.base);
   }
   if (has_room(page_count)) return;
@@ -206,7 +206,7 @@ void make_run(Store& store, SpaceContext& context, std::uint64_t page_count) {
   if (relieve(store, context, page_count, has_run)) return;
   if (grow_file(store, page_count)) return;
   if (context.may_sweep && store.visible() > store.checkpointed()) {
-    checkpoint_by_writer(store);
+    checkpoint_for_room(store);
     sweep(store, context.base);
   }
   if (has_run() || relieve(store, context, page_count, has_run)) return;

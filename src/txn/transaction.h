@@ -233,6 +233,7 @@ class Transaction {
   bool has_changes() const noexcept;
   void write_catalogue();
   bool fits_log() const;
+  bool is_oversized() const;
   void commit_by_record(Durability durability);
   void publish(Durability durability);
   void count_as_full() noexcept;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <string>
 
 #include <fcntl.h>
@@ -67,6 +68,7 @@ class KernelDisk {
 
   // What memory showed and the disk does not have is gone.
   void show_disk() {
+    const std::lock_guard lock(mutex_);
     std::fstream file{path_, std::ios::in | std::ios::out | std::ios::binary};
     for (const auto& [page, seen] : clean_) {
       if (read_page(file, page) != seen) continue;  // stored again since
@@ -113,6 +115,7 @@ class KernelDisk {
   }
 
   int flush(std::uint64_t offset, std::uint64_t size_bytes) {
+    const std::lock_guard lock(mutex_);  // commits and checkpoints flush at the same time
     const bool fails = flushes_until_failure_ > 0 && --flushes_until_failure_ == 0;
     const std::uint64_t file_bytes = std::filesystem::file_size(path_);
     const std::uint64_t limit = size_bytes > file_bytes || offset > file_bytes - size_bytes
@@ -139,6 +142,7 @@ class KernelDisk {
   }
 
   std::filesystem::path path_;
+  std::mutex mutex_;
   std::string disk_;
   storage::System real_;
   std::uint64_t inode_ = 0;

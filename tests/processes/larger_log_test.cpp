@@ -3,6 +3,7 @@
 #include <quire/inspect.h>
 #include <quire/quire.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <string_view>
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/test_points.h"
@@ -24,7 +26,11 @@ namespace {
 
 constexpr std::uint64_t kEntries = 20'000;
 constexpr std::size_t kValueBytes = 1000;
+constexpr std::uint64_t kRoomBytes = std::uint64_t{24} << 20;
+constexpr useconds_t kSlowMicros = 1'000'000;  // commits go on meanwhile
 constexpr std::string_view kSliceFlushed = "larger log: slice flushed";
+constexpr std::string_view kMetaFlushed = "meta: first flushed";
+constexpr std::string_view kStillListed = "checkpoint: runs free, still listed";
 const storage::System kReal = storage::system;
 
 // Checkpoints are made by the commits that find them due.
@@ -59,6 +65,11 @@ class LargerLog : public DatabaseTest {
   void prepare(Database& db) {
     for (std::uint64_t i = 0; i < kEntries && !is_prepared(db); ++i) put_one(db);
     ASSERT_TRUE(is_prepared(db));
+  }
+
+  // Goes on for as long as a larger log may still be wanted.
+  void prepare_if_wanted() {
+    for (std::uint64_t i = 0; i < kEntries; ++i) put_one(*db_);
   }
 
   void put_one(Database& db) {
@@ -98,11 +109,24 @@ TEST_F(LargerLog, IsMovedToByACommitThatDoesNotFit) {
   expect_whole();
 }
 
-TEST_F(LargerLog, IsGivenBackWhenSomebodyElseMakesACheckpoint) {
+// Who asks for checkpoints often enough would otherwise have it written again and again.
+TEST_F(LargerLog, IsMovedToByACheckpointThatSomebodyAsksFor) {
   prepare(*db_);
   db_->checkpoint();
   EXPECT_FALSE(is_prepared(*db_));
-  EXPECT_FALSE(has_grown());
+  EXPECT_TRUE(has_grown());
+  expect_whole();
+}
+
+TEST_F(LargerLog, IsAsLargeAsTheDataAndNotTwice) {
+  // As if it had been full.
+  detail::Access::store(*db_).control().log_bytes_in_checkpoint.store(1);
+  prepare(*db_);
+  put_one(*db_);
+  ASSERT_TRUE(has_grown());
+  const Statistics grown = stat(*db_);
+  prepare_if_wanted();
+  EXPECT_LE(stat(*db_).log_bytes, std::max(grown.log_bytes, 2 * kEntries * kValueBytes));
   expect_whole();
 }
 
@@ -125,6 +149,79 @@ TEST_F(LargerLog, IsUsedWhenItsMakerHasDied) {
   put_one(*db_);
   EXPECT_TRUE(has_grown());
   expect_whole();
+}
+
+// In the middle of giving it back its pages were free, and it was still the log to move to.
+TEST_F(LargerLog, IsNoLogAnyMoreWhenSomebodyDiesGivingItBack) {
+  prepare(*db_);
+  Child giving{[&](Link&) {
+    test_points::reached = [](const char* point, std::uint64_t, std::uint64_t) {
+      if (point == kStillListed) ::kill(::getpid(), SIGKILL);
+    };
+    const Database db = open();
+    check(db);
+  }};
+  EXPECT_EQ(giving.wait(), -SIGKILL);
+  put_one(*db_);
+  put_one(*db_);
+  expect_whole();
+}
+
+// A process is not gone for the system while a thread of it is still in a call, and what it had
+// locked in the file stays locked: here somebody else keeps its descriptors for a while.
+void die_slowly() {
+  // Not fork(), whose handlers would close them.
+  if (::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr) == 0) {
+    ::usleep(kSlowMicros);
+    ::_exit(0);
+  }
+  ::kill(::getpid(), SIGKILL);
+}
+
+TEST_F(LargerLog, IsSettledBeforeAnythingElseWhenItsLockOutlivesItsMaker) {
+  prepare(*db_);
+  Child giving{[&](Link&) {
+    test_points::reached = [](const char* point, std::uint64_t, std::uint64_t) {
+      if (point == kStillListed) die_slowly();
+    };
+    const Database db = open();
+    check(db);
+  }};
+  EXPECT_EQ(giving.wait(), -SIGKILL);
+  db_->write([](Transaction& tx) {
+    for (std::uint64_t key = 0; key < kEntries / 4; ++key) {
+      tx.table().put(big_endian(key), pattern(kValueBytes, key));
+    }
+  });
+  expect_whole();
+}
+
+// Metas named the log's new place while commits still went to the old one: they were lost.
+TEST_F(LargerLog, IsWhereCommitsGoWhenItsLockOutlivesWhoeverMovedThere) {
+  db_.reset();
+  Child survivor{[&](Link&) {
+    Database db = open();
+    prepare(db);
+    Child moving{[&](Link&) {
+      test_points::reached = [](const char* point, std::uint64_t, std::uint64_t) {
+        if (point == kMetaFlushed) die_slowly();
+      };
+      Database mine = open();
+      put_one(mine);
+    }};
+    EXPECT_EQ(moving.wait(), -SIGKILL);
+    for (std::uint64_t i = 0; i < 2; ++i) {
+      Transaction tx = db.begin();
+      tx.table().put(big_endian(kEntries + i), "behind it");
+      tx.commit(Durability::full);
+    }
+    ::kill(::getpid(), SIGKILL);
+  }};
+  EXPECT_EQ(survivor.wait(), -SIGKILL);
+  ::usleep(kSlowMicros + kSlowMicros / 2);
+  db_.emplace(open());
+  EXPECT_EQ(entries(*db_).size(), kEntries + 2);
+  expect_sound(*db_);
 }
 
 TEST_F(LargerLog, IsAbandonedWhenItsMakerDiesWritingIt) {
@@ -182,6 +279,20 @@ TEST_F(LargerLog, ThatCannotBeFlushedPoisons) {
             }),
             Errc::poisoned);
   EXPECT_FALSE(is_prepared(*db_));
+}
+
+TEST_F(LargerLog, MakesRoomForAValueThatFindsNone) {
+  db_.reset();
+  db_.emplace(file_, Options{.durability = Durability::relaxed,
+                             .background_checkpoints = false,
+                             .reserve = std::filesystem::file_size(file_) + kRoomBytes});
+  prepare(*db_);
+  const std::uint64_t log_bytes = stat(*db_).log_bytes;
+  db_->put("large", std::string(kRoomBytes / 2, 'v'));
+  EXPECT_EQ(stat(*db_).log_bytes, log_bytes);
+  EXPECT_FALSE(is_prepared(*db_));
+  db_->erase("large");
+  expect_whole();
 }
 
 // As a file system that copies what is overwritten can be full in the middle of it.
