@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   using namespace quire;
   crash::SimulatorOptions options;
   std::string sabotage;
+  bool is_strained = false;
   CLI::App app{"Crashes a simulated machine under quire and judges every recovery.", "simulate"};
   app.add_option("--states", options.states, "Distinct states to judge")->capture_default_str();
   app.add_option("--seconds", options.seconds_max, "Stop after this time, whatever was reached");
@@ -60,10 +61,11 @@ int main(int argc, char** argv) {
   app.add_option("--round", options.round, "First round; each crashes every moment in more ways");
   app.add_option("--workload", options.only_workload, "Only this one, of one round");
   app.add_flag("--trace", options.is_traced, "Print every moment and what the metas say then");
+  app.add_flag("--strain", is_strained, "Checkpoints come early and move the log");
   app.add_option("--sabotage", sabotage, "Builds a mistake in (base/test_points.h)");
   CLI11_PARSE(app, argc, argv);
   test_points::sabotage = sabotage;
-  test_points::strain = true;
+  test_points::strain = is_strained;
   if (options.parts > 1) return crash::run_parts(options);
   return crash::run_part(options);
 }

@@ -419,6 +419,7 @@ int main(int argc, char** argv) {
   using namespace quire;
   storm::StormOptions options;
   std::string sabotage;
+  bool is_strained = false;
   std::string looked_at;
   CLI::App app{"Kills processes at every step of what they do with one database.", "storm"};
   app.add_option("--kills", options.kills, "Processes to kill")->capture_default_str();
@@ -432,11 +433,12 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--sources", options.sources,
                  "Fail unless somebody died at every crash point there");
+  app.add_flag("--strain", is_strained, "Checkpoints come early and move the log");
   app.add_option("--sabotage", sabotage, "Builds a mistake in (base/test_points.h)");
   app.add_option("--look", looked_at, "Only look at this database file");
   CLI11_PARSE(app, argc, argv);
   if (!looked_at.empty()) return storm::look(looked_at);
   test_points::sabotage = sabotage;
-  test_points::strain = true;
+  test_points::strain = is_strained;
   return storm::Storm(options).run();
 }
