@@ -1,5 +1,6 @@
 #include "storm/fate.h"
 
+#include <atomic>
 #include <string_view>
 #include <unordered_map>
 
@@ -17,17 +18,18 @@ using namespace std::string_view_literals;
 
 constexpr std::uint64_t kSnapshotsToSee = 20;
 
-// What this process is about, as the crash points that it has passed tell.
+// What this process is about, as the crash points that it has passed tell. Its checkpointer passes
+// some too, on a thread of its own.
 struct Standing {
-  bool is_alone = false;        // others wait until it has opened, or closed, the database
-  bool is_clearing_up = false;  // after somebody who died
-  bool has_writer_lock = false;
+  std::atomic<bool> is_alone;        // others wait until it has opened, or closed, the database
+  std::atomic<bool> is_clearing_up;  // after somebody who died
+  std::atomic<bool> has_writer_lock;
 };
 
 World* the_world = nullptr;
 Fate the_fate;
+std::atomic<std::uint64_t> visits_left;  // of the point where it ends
 Standing standing;
-test::Random the_pauses{0};
 
 void keep_standing(std::string_view name) {
   if (name == "region: emptied"sv) standing.is_alone = standing.is_clearing_up = true;
@@ -80,15 +82,16 @@ void stand_still_at(Point* point, const char* name) {
 }
 
 void pause_at(std::string_view name) {
+  thread_local test::Random pauses{the_fate.seed + 1};
   if (the_fate.slow_at != nullptr && name == the_fate.slow_at) {
-    ::usleep(static_cast<useconds_t>(the_pauses.below(1500)));
+    ::usleep(static_cast<useconds_t>(pauses.below(1500)));
   }
-  if (the_pauses.one_in(200)) ::usleep(static_cast<useconds_t>(the_pauses.below(1000)));
-  if (the_pauses.one_in(40'000)) ::usleep(150'000);  // longer than anybody waits for another
+  if (pauses.one_in(200)) ::usleep(static_cast<useconds_t>(pauses.below(1000)));
+  if (pauses.one_in(40'000)) ::usleep(150'000);  // longer than anybody waits for another
 }
 
 void reached(const char* name, std::uint64_t, std::uint64_t) {
-  static std::unordered_map<const char*, Point*> known;
+  thread_local std::unordered_map<const char*, Point*> known;
   const auto [entry, is_new] = known.try_emplace(name, nullptr);
   if (is_new) entry->second = the_world->point(name);
   Point* const point = entry->second;
@@ -97,7 +100,7 @@ void reached(const char* name, std::uint64_t, std::uint64_t) {
     point->reached[static_cast<std::size_t>(the_fate.role)].fetch_add(1, std::memory_order_relaxed);
   }
   if (the_fate.ends_at != nullptr && std::string_view{name} == the_fate.ends_at &&
-      --the_fate.ends_on_visit == 0) {
+      visits_left.fetch_sub(1) == 1) {
     if (the_fate.only_stands_still) {
       stand_still_at(point, name);
     } else {
@@ -125,8 +128,8 @@ void die_after(std::uint64_t micros) {
 void meet(World& world, const Fate& fate) {
   the_world = &world;
   the_fate = fate;
-  standing = {};
-  the_pauses = test::Random(fate.seed + 1);
+  visits_left = fate.ends_on_visit;
+  standing.is_alone = standing.is_clearing_up = standing.has_writer_lock = false;
   test_points::reached = reached;
   if (fate.dies_after_micros != 0) die_after(fate.dies_after_micros);
 }

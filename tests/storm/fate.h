@@ -1,7 +1,7 @@
 // What happens to a process of a storm at crash points: it dies, stands still until others have
 // gone on, or pauses so that others overtake it there.
 //
-// Threads: one at a time in the process.
+// Threads: `meet` and the others by one at a time; crash points are passed by any.
 #pragma once
 
 #include <cstdint>

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/test_points.h"
 #include "storm/contents.h"
 #include "support/random.h"
 
@@ -39,17 +40,21 @@ void require_only_one(Ledger& ledger, const Head& head) {
           "state " + count + " is back after a writer had found it undone");
 }
 
+// A transaction was seen, or its commit has returned: it is this one for ever. Whoever dies before
+// he commits leaves his transaction's number to the next one, a close that packs the file too.
+void require_still(Ledger& ledger, std::uint64_t txn, std::uint64_t hash, const Head& head) {
+  std::uint64_t known = 0;
+  require(ledger.hash_of_txn[txn % kIdsMax].compare_exchange_strong(known, hash) || known == hash,
+          "state " + std::to_string(head.count) +
+              " stands under a transaction that was another one: " + std::to_string(txn));
+}
+
 // Everything that a snapshot shows is what the writer of its transaction has published.
 void require_as_published(Ledger& ledger, const Snapshot& snapshot, const Head& head) {
   const std::uint64_t hash = require_whole(snapshot);
-  const std::string state = "state " + std::to_string(head.count);
   require(hash == ledger.hash_of_attempt[head.attempt % kIdsMax].load(),
-          state + " is not as its writer has published it");
-  std::uint64_t known = 0;
-  require(ledger.hash_of_txn[snapshot.txn() % kIdsMax].compare_exchange_strong(known, hash) ||
-              known == hash,
-          state + " stands under a transaction that was another one: " +
-              std::to_string(snapshot.txn()));
+          "state " + std::to_string(head.count) + " is not as its writer has published it");
+  require_still(ledger, snapshot.txn(), hash, head);
 }
 
 template <typename Call>
@@ -164,11 +169,12 @@ class Worker {
       execute_look(file_);
     }
     ledger_.hash_of_attempt[head.attempt % kIdsMax].store(hash);
-    ledger_.hash_of_txn[transaction.txn() % kIdsMax].store(hash);
     next.running.store(head.attempt);
     const Durability durability = random_.one_in(3) ? Durability::relaxed : Durability::full;
+    const std::uint64_t txn = transaction.txn();
     transaction.commit(durability);
     next.running.store(0);
+    require_still(ledger_, txn, hash, head);
     world_.commits.fetch_add(1, std::memory_order_relaxed);
     if (durability == Durability::full) world_.full_commits.fetch_add(1, std::memory_order_relaxed);
     raise_to(ledger_.promised, head.count);  // a relaxed one survives kills as well
@@ -282,7 +288,8 @@ void fill(Database& database, std::uint64_t pages) {
 }
 
 // What the dead have left is given back: a quarter of all pages can be filled without a larger
-// file. It may have been cut to what was in it, so it is made larger first.
+// file. It may have been cut to what was in it, so it is made larger first. Under strain the log
+// moves, which may find no free pages side by side.
 void require_pages_come_back(Database& database) {
   constexpr std::uint64_t kPages = 500;
   fill(database, kPages);
@@ -294,7 +301,9 @@ void require_pages_come_back(Database& database) {
   const Statistics before = stat(database);
   const std::uint64_t pages = before.free_pages + before.pending_pages;
   fill(database, pages / 4);
-  require(stat(database).file_bytes == before.file_bytes, "pages that nobody gets back");
+  const std::uint64_t moved_bytes = is_strained() ? before.log_bytes : 0;
+  require(stat(database).file_bytes <= before.file_bytes + moved_bytes,
+          "pages that nobody gets back");
 }
 
 void judge(World& world, Ledger& ledger, const std::filesystem::path& file) {

@@ -84,8 +84,8 @@ struct Ledger {
   std::atomic<std::uint64_t> seen_txn;     // highest transaction that a snapshot has shown
   std::array<Attempts, kIdsMax> attempts;  // by count
 
-  // Hash over all tables, published before the commit. By attempt, and by transaction; a
-  // transaction that nobody published was made by a recovery and gets the hash that is seen first.
+  // Hash over all tables: by attempt, published before the commit; by transaction, as it was first
+  // seen or acknowledged.
   std::array<std::atomic<std::uint64_t>, kIdsMax> hash_of_attempt;
   std::array<std::atomic<std::uint64_t>, kIdsMax> hash_of_txn;
 
