@@ -137,6 +137,7 @@ class Checkpoint {
   void move_log() {
     if (has_prepared_log_) {
       const PageRun prepared = acquired_runs(store_).at(0);
+      if (sabotaged("prepared_log_given_back")) give_back_acquired(store_);
       replace_log(prepared, prepared.page_count);
     } else if (const auto lower = acquire_lower(meta_.log, plan_.packing.log_pages_max)) {
       replace_log(lower, lower->page_count);

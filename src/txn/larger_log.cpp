@@ -19,9 +19,6 @@ using shared::CheckpointWords;
 // Committers wait for their own flushes, which queue behind what is written in one go.
 constexpr std::uint64_t kSliceBytes = 1 << 20;
 
-// Under strain only does the storm come here often enough to kill somebody at it.
-constexpr const char* kSliceFlushed = "larger log: slice flushed";
-
 void flush(Store& store, std::uint64_t offset, std::uint64_t size_bytes) {
   auto& intent = store.control().checkpoint_intent;
   // A dead process's stays: the next checkpoint has to know of it.
@@ -40,7 +37,7 @@ bool write_in_slices(Store& store, std::uint64_t offset, std::uint64_t size_byte
     const std::uint64_t slice_bytes = std::min(end - offset, kSliceBytes);
     store.data().write_zeros(offset, slice_bytes);
     flush(store, offset, slice_bytes);
-    crash_point(kSliceFlushed);
+    crash_point("larger log: slice flushed");
   }
   return true;
 }
@@ -57,6 +54,7 @@ std::optional<PageRun> begin_larger_log(Store& store, const State& state) {
   words.stage.store(CheckpointStage::sealing, std::memory_order_release);
   try {
     const auto run = acquire_run(store, page_count);
+    crash_point("larger log: pages taken");
     if (run && has_room_for_map(store, store.read_metas().meta)) return run;
   } catch (...) {
     abandon_checkpoint(store);
@@ -77,6 +75,7 @@ void write_larger_log(Store& store, PageRun log) {
     throw;
   }
   store.control().checkpoint.stage.store(CheckpointStage::log_prepared, std::memory_order_release);
+  crash_point("larger log: prepared");
 }
 
 // Whoever dies in the middle of it leaves what every writer settles before it allocates.

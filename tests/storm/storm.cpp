@@ -34,6 +34,8 @@ constexpr std::chrono::seconds kHangSeconds{120};
 constexpr std::chrono::milliseconds kTick{2};
 constexpr std::uint64_t kManyCommits = 500;
 constexpr std::uint64_t kSeasonKinds = 3;  // one of them parks
+constexpr std::uint64_t kEndsOneIn = 100;  // deaths, after which all the others let go
+constexpr std::uint64_t kStrainedEndsOneIn = 12;
 constexpr std::uint64_t kExtraTimes = 2;   // how much longer to go on for points where nobody died
 
 struct StormOptions {
@@ -230,7 +232,8 @@ class Storm {
   void trouble_others() {
     const bool may_end_all =
         world_->held.commits_wanted.load() == 0;  // else somebody waits for them
-    if (random_.one_in(100) && may_end_all) let_all_go();
+    const std::uint64_t ends_one_in = is_strained() ? kStrainedEndsOneIn : kEndsOneIn;
+    if (random_.one_in(ends_one_in) && may_end_all) let_all_go();
     if (random_.one_in(50) && may_end_all) kill_all();
     if (random_.one_in(20)) kill_any();
     if (random_.one_in(8)) stop_any();
@@ -433,7 +436,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--sources", options.sources,
                  "Fail unless somebody died at every crash point there");
-  app.add_flag("--strain", is_strained, "Checkpoints come early and move the log");
+  app.add_flag("--strain", is_strained, "Checkpoints come early and move the log; all let go often");
   app.add_option("--sabotage", sabotage, "Builds a mistake in (base/test_points.h)");
   app.add_option("--look", looked_at, "Only look at this database file");
   CLI11_PARSE(app, argc, argv);
