@@ -170,7 +170,7 @@ class Allocator {
   void park(std::uint64_t source, std::uint64_t place) noexcept;
   void finish_sweep() noexcept;
   DeferredFree& entry_at(std::uint64_t source) const noexcept;
-  std::optional<PageId> find_free() const noexcept;
+  std::uint64_t lowest_free_page() const noexcept;  // file_pages(): none
   std::optional<PageId> find_run_in(std::uint64_t area, std::uint64_t page_count) const noexcept;
   void forget_spare() noexcept;
   std::optional<PageId> take_spare_run(std::uint32_t page_count) noexcept;

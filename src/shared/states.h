@@ -19,28 +19,28 @@ template <typename State>
 void store_state(StateSlot& slot, std::uint64_t txn, const State& state) noexcept {
   static_assert(std::is_trivially_copyable_v<State> && sizeof(State) % 8 == 0);
   static_assert(sizeof(State) <= kStateWords * 8);
-  std::uint64_t words[sizeof(State) / 8];
-  std::memcpy(words, &state, sizeof state);
   slot.sequence.store(0, std::memory_order_relaxed);
-  for (std::size_t index = 0; index < std::size(words); ++index) {
-    slot.words[index].store(words[index], std::memory_order_release);
+  const auto* bytes = reinterpret_cast<const std::byte*>(&state);
+  for (std::size_t index = 0; index < sizeof state / 8; ++index) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes + index * sizeof word, sizeof word);
+    slot.words[index].store(word, std::memory_order_release);
   }
   crash_point("commit: state half stored");
   slot.sequence.store(txn, std::memory_order_release);
 }
 
 // Copies the state of `txn`; false when the record holds another transaction's (it was overwritten
-// meanwhile).
+// meanwhile), then `state` is a mixture.
 template <typename State>
 bool load_state(const StateSlot& slot, std::uint64_t txn, State& state) noexcept {
-  std::uint64_t words[sizeof(State) / 8];
   if (slot.sequence.load(std::memory_order_acquire) != txn) return false;
-  for (std::size_t index = 0; index < std::size(words); ++index) {
-    words[index] = slot.words[index].load(std::memory_order_acquire);
+  auto* bytes = reinterpret_cast<std::byte*>(&state);
+  for (std::size_t index = 0; index < sizeof state / 8; ++index) {
+    const std::uint64_t word = slot.words[index].load(std::memory_order_acquire);
+    std::memcpy(bytes + index * sizeof word, &word, sizeof word);
   }
-  if (slot.sequence.load(std::memory_order_relaxed) != txn) return false;
-  std::memcpy(&state, words, sizeof state);
-  return true;
+  return slot.sequence.load(std::memory_order_relaxed) == txn;
 }
 
 }  // namespace quire::shared

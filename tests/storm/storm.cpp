@@ -36,7 +36,7 @@ constexpr std::uint64_t kManyCommits = 500;
 constexpr std::uint64_t kSeasonKinds = 3;  // one of them parks
 constexpr std::uint64_t kEndsOneIn = 100;  // deaths, after which all the others let go
 constexpr std::uint64_t kStrainedEndsOneIn = 12;
-constexpr std::uint64_t kExtraTimes = 2;   // how much longer to go on for points where nobody died
+constexpr std::uint64_t kExtraTimes = 2;  // how much longer to go on for points where nobody died
 
 struct StormOptions {
   std::uint64_t kills = 10'000;
@@ -436,7 +436,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--sources", options.sources,
                  "Fail unless somebody died at every crash point there");
-  app.add_flag("--strain", is_strained, "Checkpoints come early and move the log; all let go often");
+  app.add_flag("--strain", is_strained,
+               "Checkpoints come early and move the log; all let go often");
   app.add_option("--sabotage", sabotage, "Builds a mistake in (base/test_points.h)");
   app.add_option("--look", looked_at, "Only look at this database file");
   CLI11_PARSE(app, argc, argv);
