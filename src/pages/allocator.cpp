@@ -42,8 +42,8 @@ void for_words(PageRun run, Change change) {
   }
 }
 
-// Counts have one writer at a time. A locked addition would wait until all stores before it are in
-// the cache, those of a page that was just copied too.
+// Only the holder of the writer lock changes counts, or who is alone. A locked addition would wait
+// until all stores before it are in the cache, those of a page that was just copied too.
 template <typename Count>
 void add(std::atomic<Count>& count, Count change) noexcept {
   count.store(count.load(kRelaxed) + change, kRelaxed);
@@ -153,7 +153,7 @@ PageId Allocator::allocate() {
     spare_.pop_back();
     return page;
   }
-  if (!spare_runs_.empty()) return *take_spare_run(1);  // a call for nothing costs a tenth of a put
+  if (!spare_runs_.empty()) return *take_spare_run(1);  // for nothing a call would be dear
   const std::uint64_t page = lowest_free_page();
   QUIRE_ASSERT(page < file_pages());
   const PageRun run{PageId{static_cast<std::uint32_t>(page)}, 1};

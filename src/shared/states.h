@@ -31,9 +31,10 @@ void store_state(StateSlot& slot, std::uint64_t txn, const State& state) noexcep
 }
 
 // Copies the state of `txn`; false when the record holds another transaction's (it was overwritten
-// meanwhile), then `state` is a mixture.
+// meanwhile), then what is in `state` means nothing.
 template <typename State>
 bool load_state(const StateSlot& slot, std::uint64_t txn, State& state) noexcept {
+  static_assert(std::is_trivially_copyable_v<State> && sizeof(State) % 8 == 0);
   if (slot.sequence.load(std::memory_order_acquire) != txn) return false;
   auto* bytes = reinterpret_cast<std::byte*>(&state);
   for (std::size_t index = 0; index < sizeof state / 8; ++index) {

@@ -99,18 +99,22 @@ void erase_uncommitted_record(Store& store, bool writer_died) {
   flush_intent.store(0);
 }
 
+// A commit by checkpoint counts from the moment its meta was announced (rule 11), so its pages
+// stay. Visible it becomes with durable metas, not here: a flush that somebody makes meanwhile
+// would show it to readers, and a power cut take it back.
+TxnId newest_that_counts(const Store& store) noexcept {
+  const shared::CheckpointWords& checkpoint = store.control().checkpoint;
+  const bool is_commit =
+      checkpoint.stage.load(std::memory_order_acquire) == CheckpointStage::meta_stored &&
+      checkpoint.holds_writer_lock.load() == 1;
+  return is_commit ? std::max(store.visible(), TxnId{checkpoint.pending.load()}) : store.visible();
+}
+
 }  // namespace
 
 void roll_back(Store& store, bool writer_died) {
-  shared::Control& control = store.control();
-  const shared::CheckpointWords& checkpoint = control.checkpoint;
-  // A commit by checkpoint counts from the moment its meta was stored (rule 11).
-  if (checkpoint.stage.load(std::memory_order_acquire) == CheckpointStage::meta_stored &&
-      checkpoint.holds_writer_lock.load() == 1) {
-    raise(control.visible, checkpoint.pending.load());
-  }
   crash_point("rollback: begins");
-  store.allocator().repair(store.visible());
+  store.allocator().repair(newest_that_counts(store));
   crash_point("rollback: pages given back");
   store.require_healthy();
   settle_checkpoint(store);

@@ -73,7 +73,7 @@ class Store final : public File {
   log::Ring mapped_ring();
   std::uint64_t log_bytes() const noexcept;
 
-  // The state record of `txn`; false when it has been overwritten.
+  // The state record of `txn`; false when it has been overwritten, then `state` means nothing.
   bool load_state(TxnId txn, State& state) const noexcept;
   void store_state(TxnId txn, const State& state) noexcept;
 

@@ -1,13 +1,17 @@
 // What fails behind the commit point: the transaction has happened, and no error may say otherwise.
 #include <quire/quire.h>
 
+#include <cstdint>
 #include <functional>
 #include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include <signal.h>
+
 #include "base/test_points.h"
+#include "support/child.h"
 #include "support/database_test.h"
 
 namespace quire::test {
@@ -85,6 +89,52 @@ TEST_F(BehindTheCommitPoint, NeitherOfARelaxedOneThatHadToBeFlushed) {
   EXPECT_FALSE(db.get("full").has_value());
   db.sync();
   EXPECT_EQ(entries(db), (Entries{{"before", "2"}, {"full", "1"}, {"relaxed", "1"}}));
+}
+
+// A writer died when the meta of its commit by checkpoint was announced. The next one called that
+// transaction visible before it stored the meta, and a flush that somebody made meanwhile showed it
+// to readers: a power cut would have taken back what they saw.
+TEST_F(BehindTheCommitPoint, WhatADeadWriterLeftIsSeenWhenItsMetaIsDurable) {
+  Database db{file_};
+  const auto put_relaxed = [&](std::string_view key) {
+    Transaction tx = db.begin();
+    tx.table().put(key, "1");
+    tx.commit(Durability::relaxed);
+  };
+  put_relaxed("relaxed");  // something is left to flush
+  Child dead{[&](Link&) {
+    Database own{file_};
+    test_points::reached = [](const char* point, std::uint64_t, std::uint64_t) {
+      if (std::string_view{point} == "checkpoint: meta announced") ::raise(SIGKILL);
+    };
+    own.write([](Transaction& tx) {
+      tx.table().put("large", "1");
+      for (std::uint64_t key = 0; key < 10'000; ++key) {
+        tx.table().put(big_endian(key), pattern(1000, key));
+      }
+    });
+  }};
+  ASSERT_EQ(dead.wait(), -SIGKILL);
+  Child next{[&](Link& link) {
+    Database own{file_};
+    static Link* asks = nullptr;
+    asks = &link;
+    test_points::reached = [](const char* point, std::uint64_t, std::uint64_t) {
+      if (std::string_view{point} != "rollback: pages given back") return;
+      asks->send(1);
+      asks->receive();
+    };
+    own.put("next", "1");
+  }};
+  ASSERT_TRUE(next.receive());
+  db.sync();
+  EXPECT_TRUE(db.get("relaxed").has_value());
+  EXPECT_FALSE(db.get("large").has_value()) << "no meta names it yet";
+  next.send(1);
+  EXPECT_EQ(next.wait(), 0);
+  EXPECT_TRUE(db.get("large").has_value());
+  EXPECT_TRUE(db.get("next").has_value());
+  expect_sound(db);
 }
 
 }  // namespace

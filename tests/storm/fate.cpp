@@ -40,7 +40,7 @@ void keep_standing(std::string_view name) {
   if (name == "rollback: death found"sv) standing.is_clearing_up = true;
   if (name == "rollback: death settled"sv) standing.is_clearing_up = false;
   if (name == "writer: lock taken"sv) standing.has_writer_lock = true;
-  if (name == "writer: lock given back"sv) standing.has_writer_lock = false;
+  if (name == "writer: left"sv) standing.has_writer_lock = false;
 }
 
 bool clears_up_at(std::string_view name) {

@@ -2,6 +2,7 @@
 
 #include <quire/quire.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <iostream>
@@ -41,7 +42,7 @@ void require_only_one(Ledger& ledger, const Head& head) {
 }
 
 // A transaction was seen, or its commit has returned: it is this one for ever. Whoever dies before
-// he commits leaves his transaction's number to the next one, a close that packs the file too.
+// his is visible leaves its number to the next one, a close that packs the file too.
 void require_still(Ledger& ledger, std::uint64_t txn, std::uint64_t hash, const Head& head) {
   std::uint64_t known = 0;
   require(ledger.hash_of_txn[txn % kIdsMax].compare_exchange_strong(known, hash) || known == hash,
@@ -49,7 +50,8 @@ void require_still(Ledger& ledger, std::uint64_t txn, std::uint64_t hash, const 
               " stands under a transaction that was another one: " + std::to_string(txn));
 }
 
-// Everything that a snapshot shows is what the writer of its transaction has published.
+// Everything that a snapshot shows is what the writer of its state has published, and what others
+// saw under its transaction.
 void require_as_published(Ledger& ledger, const Snapshot& snapshot, const Head& head) {
   const std::uint64_t hash = require_whole(snapshot);
   require(hash == ledger.hash_of_attempt[head.attempt % kIdsMax].load(),
@@ -145,16 +147,20 @@ class Worker {
   }
 
   void commit_one() {
-    const std::uint64_t promised = ledger_.promised.load();
+    const std::uint64_t promised = std::max(ledger_.promised.load(), ledger_.seen_count.load());
     Transaction transaction = database_->begin();
     Head head = head_in(transaction.table());
     require(head.count >= promised, "a writer finds state " + std::to_string(head.count) +
-                                        " though " + std::to_string(promised) + " was promised");
+                                        " though " + std::to_string(promised) +
+                                        " was promised or seen");
     require_only_one(ledger_, head);
     Attempts& next = ledger_.attempts[(head.count + 1) % kIdsMax];
     // Whoever tried to get there before is dead or has rolled back, and its attempt with it.
     if (const std::uint64_t lost = next.running.exchange(0); lost != 0) next.undone.store(lost);
-    if (random_.one_in(8)) return;  // rolled back unchanged
+    if (random_.one_in(8)) {  // rolled back unchanged; what it begins from is visible, so it stays
+      require_still(ledger_, transaction.txn() - 1, require_whole(transaction), head);
+      return;
+    }
     ++head.count;
     head.attempt = ledger_.next_attempt.fetch_add(1) + 1;
     change(transaction, head, random_);
@@ -289,7 +295,7 @@ void fill(Database& database, std::uint64_t pages) {
 
 // What the dead have left is given back: a quarter of all pages can be filled without a larger
 // file. It may have been cut to what was in it, so it is made larger first. Under strain the log
-// moves, which may find no free pages side by side.
+// moves and may find no free pages side by side: then the file grows by a chunk, at most itself.
 void require_pages_come_back(Database& database) {
   constexpr std::uint64_t kPages = 500;
   fill(database, kPages);
@@ -301,8 +307,8 @@ void require_pages_come_back(Database& database) {
   const Statistics before = stat(database);
   const std::uint64_t pages = before.free_pages + before.pending_pages;
   fill(database, pages / 4);
-  const std::uint64_t moved_bytes = is_strained() ? before.log_bytes : 0;
-  require(stat(database).file_bytes <= before.file_bytes + moved_bytes,
+  const std::uint64_t grown_bytes = is_strained() ? before.file_bytes : 0;
+  require(stat(database).file_bytes <= before.file_bytes + grown_bytes,
           "pages that nobody gets back");
 }
 
