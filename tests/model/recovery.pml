@@ -19,6 +19,9 @@
 //! HoldsWithCheckpointCommits        -DCRASHES=1 -DKILLS=1 -DBY_CHECKPOINT
 //! FailsWhenACheckpointCommitIsUndone -DNOT_RAISED -DCRASHES=1 -DKILLS=1 -DBY_CHECKPOINT
 //!     breaks=acknowledged_is_kept
+//! HoldsWithCheckpointCommitsAfterOthers -DCRASHES=1 -DKILLS=1 -DAPPENDS=2 -DBY_CHECKPOINT
+//! FailsWhenACheckpointCommitIsRaisedEarly -DRAISED_EARLY -DCRASHES=1 -DKILLS=1 -DAPPENDS=2
+//!     -DBY_CHECKPOINT breaks=acknowledged_is_kept
 //! FailsWhenAStoredMetaIsAbandoned -DABANDON -DCRASHES=1 -DKILLS=1 -DAPPENDS=3 -DNO_LEADER
 //!     breaks=meta_is_true
 //! FailsWithoutFlushingFirst         -DNO_FLUSH_FIRST -DCRASHES=2 breaks=meta_is_true
@@ -49,6 +52,7 @@
 // CHECKPOINTS_IGNORE: that of a leader covered values that the checkpoint names.
 // NO_ERASE, ERASE_UNFLUSHED: what was found undone is replayed.
 // NOT_RAISED: a commit by checkpoint is taken back though its meta was stored (rule 11).
+// RAISED_EARLY: it is called visible after a death before its meta is durable, and a leader shows it.
 #ifndef CRASHES
 #define CRASHES 0
 #endif

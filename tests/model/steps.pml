@@ -136,8 +136,7 @@ inline repair(ok) {
   ok = true;
   if
   :: repair_pending ->
-#ifndef NOT_RAISED
-     // A commit by checkpoint counts from the moment its meta was stored.
+#ifdef RAISED_EARLY
      d_step {
        if
        :: stage == META_STORED && k_commits -> v_stamp = STAMP(k_meta); v_root = ROOT(k_meta)
