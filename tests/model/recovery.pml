@@ -52,7 +52,7 @@
 // CHECKPOINTS_IGNORE: that of a leader covered values that the checkpoint names.
 // NO_ERASE, ERASE_UNFLUSHED: what was found undone is replayed.
 // NOT_RAISED: a commit by checkpoint is taken back though its meta was stored (rule 11).
-// RAISED_EARLY: it is called visible after a death before its meta is durable, and a leader shows it.
+// RAISED_EARLY: it is called visible after a death before its meta is durable: a leader shows it.
 #ifndef CRASHES
 #define CRASHES 0
 #endif
