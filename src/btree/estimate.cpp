@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "btree/path.h"
 #include "format/branch.h"
@@ -114,7 +115,7 @@ std::uint64_t estimate(const PageView& view, const TreeRoot& tree, Bytes first,
         before(from, tree.height - 1u, average) + behind(to, tree.height - 1u, average);
     const double estimated = inside <= outside ? inside : all - outside;
     if (estimated >= all) return tree.entry_count;
-    return static_cast<std::uint64_t>(std::max(estimated, 0.0) + 0.5);
+    return static_cast<std::uint64_t>(std::llround(std::max(estimated, 0.0)));
   });
 }
 

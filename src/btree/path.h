@@ -43,7 +43,7 @@ inline void check_height(const pages::PageView& view, format::PagePtr root, std:
     __builtin_prefetch(page + format::kHintsOffset);
     return;
   }
-  for (std::uint32_t line = 0; line < 3; ++line) {
+  for (std::size_t line = 0; line < 3; ++line) {
     __builtin_prefetch(page + format::kArraysOffset + line * format::kCacheLineBytes);
   }
 }

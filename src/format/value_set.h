@@ -56,7 +56,7 @@ class ValueSet {
  private:
   std::uint32_t end(std::uint32_t index) const noexcept {
     return load_le<std::uint16_t>(reinterpret_cast<const std::byte*>(bytes_.data()) +
-                                  kSetHeaderBytes + index * kSetSlotBytes);
+                                  kSetHeaderBytes + std::size_t{index} * kSetSlotBytes);
   }
 
   const std::byte* page_;

@@ -57,6 +57,7 @@ bool replace_page(std::uintptr_t address) noexcept {
   if (loss.note == nullptr) return false;
   std::uint64_t none = 0;
   loss.note->compare_exchange_strong(none, 1 + loss.offset / page_bytes * page_bytes);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address is all that a signal gives
   void* const page = reinterpret_cast<void*>(address / page_bytes * page_bytes);
   return ::mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS,
                 -1, 0) == page;

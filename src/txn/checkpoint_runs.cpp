@@ -87,7 +87,7 @@ std::uint32_t map_pages_needed(Store& store) noexcept {
 }
 
 bool has_room_for_map(Store& store, const format::Meta& newest) {
-  const std::uint32_t needed = map_pages_needed(store);
+  const std::uint64_t needed = map_pages_needed(store);
   return newest.map[1 - newest.current_map].page_count >= needed ||
          store.allocator().has_run(needed * 2) || grow_file(store, needed * 2);
 }

@@ -119,7 +119,7 @@ std::filesystem::path ensure_file(const std::filesystem::path& path, const Optio
   require_page_size(path, options);
   for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
     std::error_code absent;
-    const std::filesystem::path canonical = std::filesystem::canonical(path, absent);
+    std::filesystem::path canonical = std::filesystem::canonical(path, absent);
     if (!absent) return canonical;
     if (absent != std::errc::no_such_file_or_directory || !options.create_if_missing ||
         options.read_only) {

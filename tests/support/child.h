@@ -70,6 +70,7 @@ inline int failure_count() {
 class Child {
  public:
   template <typename Body>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no body is a Child
   explicit Child(Body&& body) : Child(make_pipe(), make_pipe(), std::forward<Body>(body)) {}
   Child(Child&& other) noexcept
       : link_(std::move(other.link_)), pid_(std::exchange(other.pid_, -1)) {}
