@@ -13,6 +13,9 @@
 
 namespace quire::shared {
 
+// Both copy word by word, without an array between: a wide load of what was just stored in parts
+// waits until every store before it is in the cache, those of a page that was just copied too.
+
 // Stores the state of `txn`. The caller holds the writer lock and has made sure that no reader
 // still needs the record that stood here (txn - kStateCount).
 template <typename State>
